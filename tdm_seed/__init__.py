@@ -1,0 +1,3 @@
+"""Version the data that a schema needs."""
+
+__version__ = "0.1.0"
