@@ -1,0 +1,74 @@
+"""What differs between databases: one package each, found by the entry point group ``tdm_seed.dialects``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tdm_seed.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from tdm_seed.dialects.base import Dialect
+
+GROUP = "tdm_seed.dialects"
+
+#: Schemes that other tools write for a database that has one name here.
+_ALIASES = {"postgres": "postgresql", "pgsql": "postgresql"}
+
+
+def names() -> tuple[str, ...]:
+    """List every name that a seed's ``dialects`` field or an SQL section may use, plug-ins included."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+
+
+def load(name: str) -> type[Dialect]:
+    """Load the dialect that serves a URL's backend name; an unknown one gets plain SQL from ``generic``."""
+    for point in entry_points(group=GROUP, name=name):
+        found: type[Dialect] = point.load()
+        return found
+    from tdm_seed.dialects.generic import Generic
+
+    return Generic
+
+
+def resolve(text: str) -> tuple[Dialect, URL]:
+    """Give the dialect and the SQLAlchemy URL of a database, with the synchronous driver that we use for it.
+
+    ``postgres://``, ``postgresql+asyncpg://``, ``mariadb://``, ``mysql+aiomysql://`` and ``sqlite+aiosqlite://`` all
+    arrive at the driver that tdm-seed is installed with.
+
+    Raises:
+        UsageError: the text is no database URL; the message does not repeat it, since it may hold a password.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    scheme, colon, rest = text.strip().partition(":")
+    backend, plus, driver = scheme.partition("+")
+    backend = _ALIASES.get(backend.lower(), backend.lower())
+    try:
+        url = make_url(f"{backend}{plus}{driver}{colon}{rest}")
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(
+            "this is not a database URL",
+            hint="Write it as scheme://user:password@host:port/database, for example sqlite:///dev.db; "
+            "special characters in a password are percent-encoded.",
+        ) from error
+    dialect = load(backend)()
+    return dialect, dialect.url(url)
+
+
+def same_database(one: str, other: str) -> bool:
+    """Tell whether two URLs reach the same database, whatever driver, alias or spelling of the host they use."""
+    first_dialect, first = resolve(one)
+    second_dialect, second = resolve(other)
+    return first_dialect.identity(first) == second_dialect.identity(second)
+
+
+def local_path(text: str) -> Path | None:
+    """Give the file that a URL stands for, where the database is a file."""
+    dialect, url = resolve(text)
+    return dialect.file(url)

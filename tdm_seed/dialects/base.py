@@ -1,0 +1,320 @@
+"""The contract that every database fulfils, with plain SQL where that is right everywhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from tdm_seed.dialects.statements import Statement, split
+from tdm_seed.errors import DatabaseError, Locked, TdmSeedError, UsageError
+
+#: Rows in one statement of the plain way to load; larger ones gained nothing on any of the databases tried.
+BATCH = 1_000
+
+
+class HeldLock(Protocol):
+    """The lock of a run, as long as it is held."""
+
+    def check(self) -> None:
+        """Raise ``Locked`` when the database has taken the lock away (its connection was cut)."""
+
+
+class StatementFailed(Exception):
+    """A statement of a script was refused; ``line`` counts within the script, ``cause`` is the driver's exception."""
+
+    def __init__(self, line: int | None, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.line = line
+        self.cause = cause
+
+
+class Dialect:
+    """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
+
+    #: The backend's name in URLs and the word for it in seeds.
+    name: ClassVar[str] = ""
+    #: How people write it.
+    title: ClassVar[str] = ""
+    #: SQLAlchemy's name of the synchronous driver, or "" to leave the URL's own.
+    driver: ClassVar[str] = ""
+    default_port: ClassVar[int | None] = None
+    #: The sqlglot tokenizer that knows this database's quotes.
+    tokenizer: ClassVar[str] = ""
+    #: What its driver raises where we use it without SQLAlchemy.
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = ()
+    #: Up to this many rows an upsert's source relation is part of the statement; above, a temporary table.
+    inline_rows: ClassVar[int] = 50
+    #: False where a statement such as CREATE TABLE commits the transaction it stands in.
+    transactional_ddl: ClassVar[bool] = True
+    #: False where a foreign key is looked at row by row within one statement, so that parents must come first in it.
+    checks_at_statement_end: ClassVar[bool] = True
+    #: Whether two runners on different machines keep out of each other's way.
+    locks_across_machines: ClassVar[bool] = True
+
+    # ---- reaching it ------------------------------------------------------------------------------------------------
+
+    def url(self, url: URL) -> URL:
+        """Rewrite a URL for the synchronous driver."""
+        return url.set(drivername=self.driver) if self.driver else url
+
+    def file(self, url: URL) -> Path | None:
+        """Give the file that a URL stands for, where the database is a file."""
+        return None
+
+    def in_memory(self, url: URL) -> bool:
+        """Tell whether the database lives and dies with one connection."""
+        return False
+
+    def identity(self, url: URL) -> tuple[Any, ...]:
+        """Give what makes two URLs the same database: product, host, port and name."""
+        host = (url.host or "localhost").lower()
+        host = "localhost" if host in ("127.0.0.1", "::1", "") else host
+        return (self.name, host, url.port or self.default_port, url.database)
+
+    def engine(self, url: URL, application: str) -> Engine:
+        """Make an engine; ``application`` is what the server's list of sessions shows."""
+        try:
+            return sa.create_engine(url, poolclass=sa.pool.NullPool)
+        except (sa.exc.NoSuchModuleError, ImportError) as error:
+            raise UsageError(
+                f"there is no driver for {url.get_backend_name()} databases: {error}",
+                hint="Install the SQLAlchemy dialect of that database, or check the scheme of the URL.",
+            ) from error
+
+    def names(self, connection: Connection) -> tuple[str, ...]:
+        """List what a seed may call this server, the most specific name first."""
+        return (self.name or connection.dialect.name,)
+
+    def server(self, connection: Connection) -> str:
+        """Name the product and its version for people."""
+        version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
+        return f"{self.title or connection.dialect.name} {version}".strip()
+
+    # ---- one runner at a time ---------------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        connection: Connection,
+        key: str,
+        *,
+        timeout: float,
+        holder: str,
+        on_wait: Callable[[str], None],
+        dry_run: bool = False,
+    ) -> AbstractContextManager[HeldLock]:
+        """Hold the run's lock; wait at most ``timeout`` seconds and tell ``on_wait`` once who holds it.
+
+        A dry run leaves no trace in the database, not even the holder's name. Without locks of its own, a database is guarded by a file on this machine only.
+
+        Raises:
+            Locked: the lock was not to be had in time.
+        """
+        from tdm_seed.dialects.file_lock import machine_lock
+
+        return machine_lock(f"{self.identity(connection.engine.url)}{key}", timeout, holder, on_wait)
+
+    def guard(self, connection: Connection, key: str) -> None:
+        """Take a second lock inside a seed's own transaction, where the database has such locks."""
+
+    # ---- transactions -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:
+        """Run a block in one transaction: committed at its end, rolled back when it raises."""
+        with connection.begin() as transaction:
+            yield transaction
+
+    @contextmanager
+    def autocommit(self, connection: Connection) -> Iterator[None]:
+        """Let each statement of the block commit by itself."""
+        before = connection.get_isolation_level()
+        connection.rollback()
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield
+        finally:
+            connection.rollback()
+            connection.execution_options(isolation_level=before)
+
+    def settle(self, connection: Connection) -> None:
+        """Make the database check now what it would otherwise check at commit."""
+
+    # ---- scripts ----------------------------------------------------------------------------------------------------
+
+    def statements(self, sql: str) -> list[Statement]:
+        """Tell the statements of a script apart."""
+        return split(sql, self.tokenizer)
+
+    def refusal(self, statement: Statement) -> str | None:
+        """Say why a statement may not stand inside a seed's transaction, or None if it may."""
+        ends = {"COMMIT", "ROLLBACK", "ABORT", "BEGIN", "START", "END", "PREPARE"}
+        if statement.verb not in ends:
+            return None
+        if statement.verb == "ROLLBACK" and "TO" in statement.words:
+            return None
+        if statement.verb in ("PREPARE", "START") and "TRANSACTION" not in statement.words:
+            return None
+        return (
+            f"{statement.verb} would end or open a transaction, but a seed runs inside one that commits its rows "
+            "together with its history entry"
+        )
+
+    def run(self, connection: Connection, sql: str, statements: Sequence[Statement]) -> list[int]:
+        """Run a whole script without parameters and give the row count of each statement (-1: none reported).
+
+        Raises:
+            StatementFailed: with the line in the script where it is known.
+        """
+        return [self._run_one(connection, statement) for statement in statements]
+
+    def _run_one(self, connection: Connection, statement: Statement) -> int:
+        try:
+            return connection.exec_driver_sql(
+                statement.text, execution_options={"no_parameters": True}
+            ).rowcount
+        except sa.exc.DBAPIError as error:
+            raise StatementFailed(statement.line, error) from error
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Append rows in the fastest way there is and give their number; values fit the columns already."""
+        statement, loaded, remaining = sa.insert(table), 0, iter(rows)
+        while batch := [dict(zip(columns, row, strict=True)) for row in islice(remaining, BATCH)]:
+            connection.execute(statement, batch)
+            loaded += len(batch)
+        return loaded
+
+    def may_inline(self, columns: Sequence[sa.Column[Any]]) -> bool:
+        """Tell whether values of these columns keep their exact type inside a statement."""
+        return True
+
+    def create_source(
+        self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()
+    ) -> None:
+        """Create an empty temporary table with the columns and exact types of a query.
+
+        ``key`` names the columns that rows will be looked up by, for databases that need an index to do so.
+        """
+        body = shape.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(
+            f"CREATE TEMPORARY TABLE {quoted} AS {body}", execution_options={"no_parameters": True}
+        )
+
+    def fill_source(
+        self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Fill the temporary table and give the number of rows."""
+        return self.load(connection, source, columns, rows)
+
+    def drop_source(self, connection: Connection, name: str) -> None:
+        """Drop what ``create_source`` created."""
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"DROP TABLE {quoted}")
+
+    def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Compare byte by byte: a change of case or of trailing blanks is a change, NULL equals NULL."""
+        return ours.is_distinct_from(given)
+
+    def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
+        """Give the column that the database numbers by itself when a row comes without it."""
+        return table.autoincrement_column
+
+    def options_for_keys(self, table: sa.Table, columns: Sequence[str]) -> dict[str, Any]:
+        """Give the execution options that an INSERT with these explicit columns needs."""
+        return {}
+
+    def advance_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Move a table's sequence behind the largest number in use, never backwards."""
+
+    # ---- constraints ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+        """Let foreign keys of these tables be broken inside the block; what leaves the block is proven.
+
+        Plain SQL has no such thing: rows must come parents first.
+        """
+        yield
+
+    def prove_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> None:
+        """Prove every foreign key of these tables with an anti-join, whatever the database promises.
+
+        Raises:
+            DatabaseError: an orphan, with its table, column and key.
+        """
+        from tdm_seed.dialects.orphans import find
+
+        find(connection, tables)
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    def refine(self, connection: Connection, table: sa.Table) -> None:
+        """Correct types that reflection cannot know."""
+
+    # ---- what went wrong --------------------------------------------------------------------------------------------
+
+    def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
+        """Turn a driver's exception into a sentence; ``url`` is given while connecting."""
+        cause = getattr(error, "orig", None) or error
+        text = " ".join(str(cause).split())
+        if url is not None:
+            return DatabaseError(f"cannot connect to {place(url)}: {text}")
+        return DatabaseError(text)
+
+
+def place(url: URL) -> str:
+    """Name a database for people, without user and password."""
+    if url.host or url.query.get("host"):
+        host = url.host or url.query.get("host")
+        return f"{url.database or '(no database)'} on {host}{f':{url.port}' if url.port else ''}"
+    return str(url.database or "an in-memory database")
+
+
+def locked_out(timeout: float, who: str) -> Locked:
+    """Say that the lock was not to be had."""
+    return Locked(
+        f"another runner holds the lock: {who}",
+        hint=f"Waited {timeout:g} s. Let it finish, or wait longer with --lock-timeout SECONDS.",
+    )
+
+
+class Uncut:
+    """A lock that nobody can take away while its holder lives."""
+
+    def check(self) -> None:
+        """Do nothing: the kernel frees it only when the holder ends."""
+
+
+def poll(
+    attempt: Callable[[], bool], who: Callable[[], str], timeout: float, on_wait: Callable[[str], None]
+) -> None:
+    """Try for a lock until ``timeout`` seconds are over, from every 50 ms to every half second.
+
+    Raises:
+        Locked: it was not to be had.
+    """
+    import time
+
+    end = time.monotonic() + timeout
+    pause, told = 0.05, False
+    waiting = threading.Event()
+    while not attempt():
+        if not told:
+            on_wait(who())
+            told = True
+        left = end - time.monotonic()
+        if left <= 0:
+            raise locked_out(timeout, who())
+        waiting.wait(min(pause, left))
+        pause = min(pause * 1.5, 0.5)

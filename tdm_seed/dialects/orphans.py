@@ -1,0 +1,51 @@
+"""Finding rows whose foreign key points nowhere, by an anti-join per key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.errors import DatabaseError, TdmSeedError
+
+
+def find(connection: Connection, tables: Sequence[sa.Table]) -> None:
+    """Look for an orphan in every foreign key that leaves one of these tables or points to one of them.
+
+    Raises:
+        DatabaseError: for the first orphan found, with its key.
+    """
+    inspector = sa.inspect(connection)
+    touched = {(table.schema, table.name) for table in tables}
+    for schema in sorted({table.schema for table in tables}, key=str):
+        for (_, child), keys in sorted(inspector.get_multi_foreign_keys(schema=schema).items(), key=str):
+            for key in keys:
+                parent = (key["referred_schema"], key["referred_table"])
+                if (schema, child) in touched or parent in touched:
+                    _prove(connection, sa.table(child, schema=schema), sa.table(parent[1], schema=parent[0]), key)
+
+
+def _prove(connection: Connection, child: sa.TableClause, parent: sa.TableClause, key: object) -> None:
+    columns, referred = key["constrained_columns"], key["referred_columns"]  # type: ignore[index]
+    near, far = child.alias("c"), parent.alias("p")
+    ours = [sa.column(name, _selectable=near) for name in columns]
+    theirs = [sa.column(name, _selectable=far) for name in referred]
+    missing = ~sa.exists(
+        sa.select(sa.literal(1)).select_from(far).where(*(a == b for a, b in zip(ours, theirs, strict=True)))
+    )
+    statement = (
+        sa.select(*ours).select_from(near).where(missing, *(column.is_not(None) for column in ours)).limit(1)
+    )
+    if row := connection.execute(statement).first():
+        raise orphan(child.name, columns, tuple(row), parent.name)
+
+
+def orphan(table: str, columns: Iterable[str], values: Iterable[object], parent: str) -> TdmSeedError:
+    """Name one orphan."""
+    names, key = ", ".join(columns), ", ".join(str(value) for value in values)
+    return DatabaseError(
+        f"({names}) = ({key}) points to no row of {parent}",
+        table=table,
+        hint=f"Load that row of {parent} too, or correct the key.",
+    )

@@ -1,0 +1,165 @@
+"""PostgreSQL through psycopg 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as types
+from sqlalchemy.engine import URL, Connection, Engine
+
+from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.dialects.postgresql import constraints, copy, identity, lock, script
+from tdm_seed.dialects.postgresql.errors import translate
+from tdm_seed.dialects.statements import Statement
+from tdm_seed.errors import TdmSeedError
+
+#: Types whose bind casts keep the exact type, so that a value inside a statement equals the stored one.
+_INLINE = (sa.Integer, sa.String, sa.Boolean, sa.Date, sa.Uuid, types.JSONB, types.JSON, types.BYTEA, sa.Numeric)
+#: Rows from which a join without statistics may go wrong.
+_ANALYZE_FROM = 1_000
+#: Types that compare by value exactly; all others are compared as text.
+_EXACT = (
+    sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, sa.Interval, sa.Uuid, sa.LargeBinary, sa.Enum,
+)  # fmt: skip
+
+
+class PostgreSQL(Dialect):
+    """PostgreSQL 13 and later."""
+
+    name: ClassVar[str] = "postgresql"
+    title: ClassVar[str] = "PostgreSQL"
+    driver: ClassVar[str] = "postgresql+psycopg"
+    default_port: ClassVar[int | None] = 5432
+    tokenizer: ClassVar[str] = "postgres"
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = (psycopg.Error,)
+
+    def url(self, url: URL) -> URL:
+        """Use psycopg, and spell asyncpg's ``ssl`` as libpq's ``sslmode``."""
+        url = super().url(url)
+        if "ssl" in url.query:
+            mode = url.query["ssl"]
+            url = url.difference_update_query(["ssl"])
+            url = url.update_query_dict({"sslmode": "require" if mode == "true" else mode})
+        return url
+
+    def identity(self, url: URL) -> tuple[Any, ...]:
+        """Look into the query too: ``?host=/run/postgresql`` is how a socket is named."""
+        host = url.query.get("host", url.host)
+        port = url.query.get("port", url.port)
+        return super().identity(
+            url.set(host=str(host) if host else None, port=int(str(port)) if port else None, query={})
+        )
+
+    def engine(self, url: URL, application: str) -> Engine:
+        """Make an engine whose sessions tell who they are and never guess an encoding."""
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.pool.NullPool,
+            connect_args={"application_name": application[:63], "client_encoding": "utf8", "connect_timeout": 10},
+        )
+        identity.install(engine)
+        return engine
+
+    @contextmanager
+    def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:
+        """Fix the time zone of the transaction, since literals without one depend on it."""
+        with super().transaction(connection, write=write) as transaction:
+            connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
+            yield transaction
+
+    def lock(
+        self,
+        connection: Connection,
+        key: str,
+        *,
+        timeout: float,
+        holder: str,
+        on_wait: Callable[[str], None],
+        dry_run: bool = False,
+    ) -> AbstractContextManager[HeldLock]:
+        """Hold an advisory lock in an open transaction on a connection of its own."""
+        return lock.run_lock(connection.engine, key, timeout, holder, on_wait)
+
+    def guard(self, connection: Connection, key: str) -> None:
+        """Take a second advisory lock for the length of the seed's own transaction."""
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*lock.numbers(key, "seed"))))
+
+    def settle(self, connection: Connection) -> None:
+        """Fire deferred constraints now; later ALTERs would fail with "pending trigger events" otherwise."""
+        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def run(self, connection: Connection, sql: str, statements: Sequence[Statement]) -> list[int]:
+        """Send the script as it is: the server splits it."""
+        return script.run(connection, sql, statements)
+
+    def refusal(self, statement: Statement) -> str | None:
+        """Refuse COPY from the client too: a script has no client to copy from."""
+        if statement.verb == "COPY" and "STDIN" in statement.words:
+            return "COPY FROM STDIN needs a client that sends rows; use a CSV beside the seed and db.load"
+        return super().refusal(statement)
+
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Append rows with COPY."""
+        return copy.load(connection, table, columns, rows)
+
+    def fill_source(
+        self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Give the planner statistics for a large source; autovacuum never sees a temporary table."""
+        filled = self.load(connection, source, columns, rows)
+        if filled >= _ANALYZE_FROM:
+            connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(source)}")
+        return filled
+
+    def may_inline(self, columns: Sequence[sa.Column[Any]]) -> bool:
+        """Leave out types whose bind cast loses precision or a modifier: REAL, TIMESTAMP(0), BIT(n), domains …"""
+        return all(
+            isinstance(column.type, _INLINE)
+            and not isinstance(column.type, (sa.Float, sa.Enum, types.DOMAIN))
+            and not (isinstance(column.type, sa.String) and column.type.collation)
+            for column in columns
+        )
+
+    def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Compare text of any collation, json, xml and geometric values as text."""
+        plain_text = isinstance(ours.type, sa.String) and not ours.type.collation
+        if type(ours.type) is not types.CITEXT and (plain_text or isinstance(ours.type, _EXACT)):
+            return ours.is_distinct_from(given)
+        ours_text = sa.collate(sa.cast(ours, sa.Text), "C")
+        return ours_text.is_distinct_from(sa.collate(sa.cast(given, sa.Text), "C"))
+
+    def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
+        """Give the identity column, or the key whose default draws from a sequence."""
+        return identity.numbered(table)
+
+    def options_for_keys(self, table: sa.Table, columns: Sequence[str]) -> dict[str, Any]:
+        """Ask for OVERRIDING SYSTEM VALUE where a GENERATED ALWAYS column is given a value."""
+        always = any(c.identity is not None and c.identity.always for c in table.columns if c.name in columns)
+        return {identity.OVERRIDING: True} if always else {}
+
+    def advance_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Move the sequence behind the largest number, whoever owns it, never backwards."""
+        identity.advance(connection, table)
+
+    @contextmanager
+    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+        """Defer the foreign keys among these tables, making them deferrable for the length of the block."""
+        with constraints.deferred(connection, tables):
+            yield
+
+    def prove_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> None:
+        """Let the server prove them: every foreign key that was deferred is checked now."""
+        self.settle(connection)
+
+    def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
+        """Turn the server's diagnostics into a sentence."""
+        cause = getattr(error, "orig", None) or error
+        if isinstance(cause, psycopg.Error):
+            return translate(cause, url)
+        return super().translate_error(error, url)

@@ -1,0 +1,68 @@
+"""PostgreSQL's diagnostics as sentences."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+from sqlalchemy.engine import URL
+
+from tdm_seed.dialects.base import place
+from tdm_seed.errors import DatabaseError, Locked, TdmSeedError
+
+_HINTS: tuple[tuple[type[psycopg.Error], str], ...] = (
+    (errors.UniqueViolation, "A row with this key exists already; db.upsert changes it instead of adding a second."),
+    (
+        errors.ForeignKeyViolation,
+        "Load the parents first, or wrap the calls in `with db.deferred_constraints():`.",
+    ),
+    (errors.InsufficientPrivilege, "Grant it to the role of the URL, or use another role."),
+    (errors.UndefinedTable, "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."),
+    (errors.UndefinedColumn, "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."),
+    (errors.ReadOnlySqlTransaction, "This is a read replica or a read-only session; use the primary's URL."),
+    (errors.DiskFull, "Make room on the server, then run the command again; nothing of this seed was kept."),
+)
+
+
+def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
+    """Say what a psycopg exception means and what to do; ``url`` is given while connecting."""
+    if url is not None and error.sqlstate is None:
+        return _unreachable(error, url)
+    diagnostics = error.diag
+    message = " ".join((diagnostics.message_primary or str(error)).split())
+    if diagnostics.message_detail:
+        message += f": {diagnostics.message_detail}"
+    if isinstance(error, (errors.LockNotAvailable, errors.DeadlockDetected)):
+        return Locked(message, hint="Another session works on the same rows. Try again when it is done.")
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return DatabaseError(
+            f"the connection to the server was lost: {message}",
+            hint="What was not committed is gone with it. Run the command again.",
+        )
+    hint = next((text for kind, text in _HINTS if isinstance(error, kind)), diagnostics.message_hint)
+    return DatabaseError(message, hint=hint, table=diagnostics.table_name, column=diagnostics.column_name)
+
+
+def _unreachable(error: psycopg.Error, url: URL) -> TdmSeedError:
+    """Read libpq's text, which is all there is before a session exists."""
+    text = " ".join(str(error).split())
+    where = place(url)
+    if "password authentication failed" in text or "no password supplied" in text:
+        return DatabaseError(
+            f"the server refused user {url.username!r} for {where}: wrong or missing password",
+            hint="Check the URL or the environment variable that it comes from.",
+        )
+    if "does not exist" in text and "database" in text:
+        return DatabaseError(
+            f"there is no database {url.database!r} on {url.host or 'this server'}",
+            hint=f"Create it with `createdb {url.database}`, or correct the URL.",
+        )
+    if "does not exist" in text and "role" in text:
+        return DatabaseError(f"the server knows no user {url.username!r}", hint="Correct the URL, or create the role.")
+    if "permission denied for database" in text or "CONNECT privilege" in text:
+        return DatabaseError(
+            f"user {url.username!r} may not connect to {where}", hint="GRANT CONNECT ON DATABASE to that role."
+        )
+    return DatabaseError(
+        f"no PostgreSQL server answers for {where}: {text}",
+        hint="Is it running, and are host and port right?",
+    )

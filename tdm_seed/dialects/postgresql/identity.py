@@ -1,0 +1,68 @@
+"""Columns that the server numbers: identity columns and defaults that draw from a sequence."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+#: Execution option that adds OVERRIDING SYSTEM VALUE to an INSERT, which SQLAlchemy has no construct for.
+OVERRIDING = "tdm_seed_overriding"
+
+_NEXTVAL = re.compile(r"nextval\('(.+)'::regclass\)")
+
+
+def install(engine: Engine) -> None:
+    """Make an engine honour the ``OVERRIDING`` option."""
+
+    @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
+    def override(
+        _connection: Connection, _cursor: object, statement: str, parameters: Any, context: Any, _many: bool
+    ) -> tuple[str, Any]:
+        if context is not None and context.execution_options.get(OVERRIDING):
+            statement = re.sub(r"\) (SELECT|VALUES)", r") OVERRIDING SYSTEM VALUE \1", statement, count=1)
+        return statement, parameters
+
+
+def numbered(table: sa.Table) -> sa.Column[Any] | None:
+    """Give the first column that draws its value from a sequence."""
+    for column in table.columns:
+        if column.identity is not None or sequence_of(column):
+            return column
+    return None
+
+
+def sequence_of(column: sa.Column[Any]) -> str | None:
+    """Read the sequence from a column's default, as text that casts to regclass."""
+    if isinstance(column.server_default, sa.DefaultClause):
+        found = _NEXTVAL.search(str(column.server_default.arg))
+        return found[1].replace("''", "'") if found else None
+    return None
+
+
+def advance(connection: Connection, table: sa.Table) -> None:
+    """Set the sequence to the largest number in use where it is behind.
+
+    The sequence is taken from the default itself, since many are not OWNED BY their column. ``setval`` is not undone
+    by a rollback, so it is called only when the sequence is behind.
+    """
+    column = numbered(table)
+    if column is None:
+        return
+    preparer = connection.dialect.identifier_preparer
+    sequence = sequence_of(column) or connection.execute(
+        sa.select(sa.func.pg_get_serial_sequence(preparer.format_table(table), column.name))
+    ).scalar()
+    if not sequence:
+        return
+    largest, current = connection.execute(
+        sa.text(
+            f"SELECT (SELECT max({preparer.quote(column.name)}) FROM {preparer.format_table(table)}), "
+            "pg_sequence_last_value(CAST(:sequence AS regclass))"
+        ),
+        {"sequence": sequence},
+    ).one()
+    if largest is not None and largest > 0 and (current is None or largest > current):
+        connection.execute(sa.select(sa.func.setval(sa.cast(sequence, sa.dialects.postgresql.REGCLASS), largest)))

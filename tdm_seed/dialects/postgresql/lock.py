@@ -1,0 +1,75 @@
+"""One runner at a time, by an advisory lock that also holds behind a transaction pooler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tdm_seed.dialects.base import HeldLock, poll
+from tdm_seed.errors import Locked
+
+_WHO = sa.text(
+    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+    "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 "
+    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND l.classid::bigint = :class AND l.objid::bigint = :object"
+)
+
+
+def numbers(key: str, purpose: str) -> tuple[int, int]:
+    """Give the two signed 32-bit numbers of an advisory lock."""
+    digest = blake2b(f"{purpose}:{key}".encode(), digest_size=8, person=b"tdm-seed").digest()
+    return int.from_bytes(digest[:4], "big", signed=True), int.from_bytes(digest[4:], "big", signed=True)
+
+
+class _TransactionLock:
+    """An advisory lock bound to an open transaction: it goes when the transaction or its connection goes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self) -> None:
+        """Ask on the lock's own connection whether its transaction still stands."""
+        try:
+            self._connection.execute(sa.text("SELECT 1"))
+        except sa.exc.DBAPIError as error:
+            raise Locked(
+                "the connection that held the lock was cut, so another runner may have started",
+                hint="Nothing of the seed that was running is kept. Run the command again.",
+            ) from error
+
+
+@contextmanager
+def run_lock(
+    engine: Engine, key: str, timeout: float, holder: str, on_wait: Callable[[str], None]
+) -> Iterator[HeldLock]:
+    """Hold the lock in a transaction of its own connection.
+
+    Bound to the transaction and not to the session, because a pooler in transaction mode strands session locks on a
+    server connection that it hands to others. The transaction has no snapshot, so it does not hold back VACUUM.
+    Other sessions may read only ``application_name`` of ours, hence the holder stands there.
+    """
+    first, second = numbers(key, "run")
+    connection = engine.connect()
+    try:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        connection.execute(sa.select(sa.func.set_config("application_name", f"tdm-seed {holder}"[:63], True)))
+        take = sa.select(sa.func.pg_try_advisory_xact_lock(first, second))
+
+        def attempt() -> bool:
+            return bool(connection.execute(take).scalar())
+
+        def who() -> str:
+            found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()
+            return str(found or "an unknown session").removeprefix("tdm-seed ")
+
+        poll(attempt, who, timeout, on_wait)
+        yield _TransactionLock(connection)
+    finally:
+        if not connection.invalidated:
+            connection.rollback()
+        connection.close()

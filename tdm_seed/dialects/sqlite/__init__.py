@@ -1,0 +1,187 @@
+"""SQLite: a file or memory, one writer at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from tdm_seed.dialects.base import Dialect, HeldLock, Uncut
+from tdm_seed.dialects.file_lock import file_lock
+from tdm_seed.dialects.orphans import orphan
+from tdm_seed.dialects.sqlite.errors import translate
+from tdm_seed.dialects.statements import Statement
+from tdm_seed.errors import DatabaseError, TdmSeedError
+
+#: Seconds that a statement waits for another writer before it fails.
+BUSY_SECONDS = 10
+
+
+class SQLite(Dialect):
+    """SQLite through the standard library's ``sqlite3``."""
+
+    name: ClassVar[str] = "sqlite"
+    title: ClassVar[str] = "SQLite"
+    driver: ClassVar[str] = "sqlite"
+    tokenizer: ClassVar[str] = "sqlite"
+    locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
+
+    def file(self, url: URL) -> Path | None:
+        """Give the database file, or None for a database in memory."""
+        name = url.database
+        if not name or name == ":memory:" or "mode=memory" in name:
+            return None
+        return Path(name.removeprefix("file:").partition("?")[0]).absolute()
+
+    def in_memory(self, url: URL) -> bool:
+        """Anything that is no file."""
+        return self.file(url) is None
+
+    def identity(self, url: URL) -> tuple[Any, ...]:
+        """Two URLs are the same database when they name the same file."""
+        path = self.file(url)
+        return (self.name, str(path.resolve()) if path else None)
+
+    def engine(self, url: URL, application: str) -> Engine:
+        """Make an engine that begins transactions itself.
+
+        ``sqlite3`` of Python 3.11 begins lazily and would leave pragmas and savepoints outside the transaction;
+        with ``isolation_level=None`` the BEGIN is ours. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html
+        """
+        pool = sa.pool.NullPool if self.file(url) else sa.pool.StaticPool
+        engine = sa.create_engine(url, poolclass=pool, connect_args={"timeout": BUSY_SECONDS})
+
+        @sa.event.listens_for(engine, "connect")
+        def connect(connection: sqlite3.Connection, _record: object) -> None:
+            connection.isolation_level = None
+            connection.execute("PRAGMA foreign_keys=ON")
+
+        @sa.event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            options = connection.get_execution_options()
+            if not options.get("tdm_seed_autocommit"):
+                connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("tdm_seed_write") else "BEGIN")
+
+        return engine
+
+    @contextmanager
+    def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:
+        """Begin at once as the writer, so that a reader never has to become one half-way."""
+        connection.execution_options(tdm_seed_write=write)
+        with super().transaction(connection, write=write) as transaction:
+            yield transaction
+
+    @contextmanager
+    def autocommit(self, connection: Connection) -> Iterator[None]:
+        """Begin nothing: without a BEGIN, SQLite commits each statement."""
+        connection.rollback()
+        connection.execution_options(tdm_seed_autocommit=True)
+        try:
+            yield
+        finally:
+            connection.rollback()
+            connection.execution_options(tdm_seed_autocommit=False)
+
+    def lock(
+        self,
+        connection: Connection,
+        key: str,
+        *,
+        timeout: float,
+        holder: str,
+        on_wait: Callable[[str], None],
+        dry_run: bool = False,
+    ) -> AbstractContextManager[HeldLock]:
+        """Hold a lock file beside the database; memory is nobody else's."""
+        path = self.file(connection.engine.url)
+        if path is None:
+            return nullcontext(Uncut())
+        return file_lock(path.with_name(path.name + ".tdm-seed.lock"), timeout, holder, on_wait)
+
+    def settle(self, connection: Connection) -> None:
+        """Prove deferred foreign keys now: SQLite itself looks at COMMIT only, which a dry run never reaches."""
+        if connection.exec_driver_sql("PRAGMA defer_foreign_keys").scalar():
+            self._prove(connection, None)
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
+
+    def statements(self, sql: str) -> list[Statement]:
+        """Let SQLite say where a statement ends, since it knows triggers; sqlglot gives the words."""
+        found: list[Statement] = []
+        line, start = 1, 0
+        place = sql.find(";")
+        while start < len(sql):
+            end = len(sql) if place < 0 else place + 1
+            if place < 0 or sqlite3.complete_statement(sql[start:end]):
+                part = sql[start:end]
+                found += [
+                    Statement(part.strip().rstrip(";").rstrip(), line + s.line - 1, s.verb, s.target, s.words)
+                    for s in super().statements(part)[:1]
+                ]
+                line += part.count("\n")
+                start = end
+            place = sql.find(";", end)
+        return found
+
+    def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Compare text as bytes even where the column folds case (NOCASE) or trailing blanks (RTRIM)."""
+        if isinstance(ours.type, sa.String):
+            return sa.collate(ours, "BINARY").is_distinct_from(given)
+        return ours.is_distinct_from(given)
+
+    def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
+        """Give the INTEGER PRIMARY KEY, which is SQLite's rowid by another name."""
+        columns = list(table.primary_key.columns)
+        if len(columns) == 1 and type(columns[0].type) is sa.INTEGER:
+            return columns[0]
+        return None
+
+    @contextmanager
+    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+        """Defer every foreign key until the block ends."""
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        yield
+        self.prove_constraints(connection, tables)
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
+
+    def prove_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> None:
+        """Run ``foreign_key_check`` over these tables and over those that point to them."""
+        names = {table.name for table in tables}
+        keys = sa.inspect(connection).get_multi_foreign_keys()
+        children = {
+            child for (_, child), found in keys.items() for key in found if key["referred_table"] in names
+        }
+        self._prove(connection, sorted(names | children))
+
+    def _prove(self, connection: Connection, tables: Sequence[str] | None) -> None:
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        checks = ["PRAGMA foreign_key_check"] if tables is None else [
+            f"PRAGMA foreign_key_check({quote(name)})" for name in tables
+        ]
+        for check in checks:
+            if row := connection.exec_driver_sql(check).first():
+                raise self._orphan(connection, *row)
+
+    def _orphan(self, connection: Connection, table: str, rowid: int | None, parent: str, key: int) -> TdmSeedError:
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        listed = connection.exec_driver_sql(f"PRAGMA foreign_key_list({quote(table)})").all()
+        columns = [row[3] for row in listed if row[0] == key]
+        values: Sequence[object] = ["?"] * len(columns)
+        if rowid is not None:
+            names = ", ".join(quote(column) for column in columns)
+            row = connection.exec_driver_sql(f"SELECT {names} FROM {quote(table)} WHERE rowid = ?", (rowid,)).first()
+            values = tuple(row) if row else values
+        return orphan(table, columns, values, parent)
+
+    def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
+        """Turn sqlite3's message into a sentence."""
+        cause = getattr(error, "orig", None) or error
+        if isinstance(cause, sqlite3.Error):
+            return translate(cause, self.file(url) if url else None)
+        if isinstance(cause, UnicodeEncodeError):
+            return DatabaseError(f"text cannot be stored: {cause.reason} at character {cause.start}")
+        return super().translate_error(error, url)

@@ -1,0 +1,55 @@
+"""SQLite's messages as sentences."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+from tdm_seed.errors import DatabaseError, Locked, TdmSeedError
+
+_CONSTRAINT = re.compile(r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed:? ?(.*)")
+
+
+def translate(error: sqlite3.Error, path: Path | None) -> TdmSeedError:
+    """Say what an ``sqlite3`` exception means and what to do."""
+    text = str(error)
+    if found := _CONSTRAINT.search(text):
+        return _constraint(found[1], found[2])
+    if "locked" in text or "busy" in text:
+        return Locked("another program is writing to the SQLite file", hint="Let it finish, then try again.")
+    if "unable to open database file" in text:
+        return DatabaseError(
+            "the database file cannot be opened",
+            file=path,
+            hint="Does its folder exist, and may you read and write there?",
+        )
+    if "readonly" in text or "read-only" in text:
+        return DatabaseError("the database file may only be read", file=path, hint="Check its permissions.")
+    if "not a database" in text:
+        return DatabaseError("this file is no SQLite database", file=path, hint="Check the path in the URL.")
+    if "disk is full" in text or "disk I/O" in text:
+        return DatabaseError(f"the disk refused: {text}", file=path, hint="Make room, then run the command again.")
+    if found := re.search(r"no such (table|column): (.*)", text):
+        return DatabaseError(f"there is no {found[1]} {found[2]}", hint="Are the migrations up to date?")
+    return DatabaseError(text)
+
+
+def _constraint(kind: str, what: str) -> TdmSeedError:
+    table, _, column = what.split(", ")[0].rpartition(".")
+    match kind:
+        case "UNIQUE":
+            return DatabaseError(
+                f"another row has the same value in ({what})",
+                table=table or None,
+                hint="A row with this key exists already; db.upsert changes it instead of adding a second one.",
+            )
+        case "NOT NULL":
+            return DatabaseError("NULL is not allowed here", table=table or None, column=column or None)
+        case "CHECK":
+            return DatabaseError(f"the check constraint {what} refuses the row")
+        case _:
+            return DatabaseError(
+                "a foreign key points to no row, or a row that others point to was removed",
+                hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`.",
+            )
