@@ -1,0 +1,1 @@
+"""Bringing rows into tables: sources, conversion, the one upsert algorithm, appending and deleting."""

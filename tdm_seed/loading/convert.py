@@ -1,0 +1,174 @@
+"""Converting given values to a column's type, so that every database is handed the same."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+import sqlalchemy as sa
+
+Converter = Callable[[Any], Any]
+
+
+class CsvText(str):
+    """Text of a CSV field: JSON where the column holds JSON; empty, it is NULL unless the column forbids that."""
+
+    __slots__ = ()
+
+
+def plain_json(value: object) -> object:
+    """Make a number of what ``json`` cannot write: a Decimal that a JSON file held, or a date as ISO text."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def converter(column: sa.Column[Any]) -> Converter:
+    """Give the function that converts a value for this column; None passes.
+
+    Text is read as the column's type (a CSV has nothing else), decimals are rounded half up to the column's scale as
+    PostgreSQL does, and times with a zone become UTC where the column keeps none. The function raises ValueError or
+    TypeError for a value that does not fit.
+    """
+    convert = _by_type(column.type)
+    takes_empty = not column.nullable and isinstance(column.type, sa.String)
+
+    def apply(value: Any) -> Any:
+        if value is None:
+            return None
+        if not value and isinstance(value, CsvText):
+            return "" if takes_empty else None
+        return convert(value)
+
+    return apply
+
+
+def _by_type(kind: sa.types.TypeEngine[Any]) -> Converter:
+    if isinstance(kind, sa.Boolean):
+        return _boolean
+    if isinstance(kind, sa.Integer):
+        return _integer
+    if isinstance(kind, sa.Float):
+        return float
+    if isinstance(kind, sa.Numeric):
+        return _decimal(kind.scale)
+    if isinstance(kind, sa.DateTime):
+        return _datetime(bool(kind.timezone))
+    if isinstance(kind, sa.Date):
+        return _date
+    if isinstance(kind, sa.Time):
+        return _time
+    if isinstance(kind, sa.Interval):
+        return lambda value: value if isinstance(value, timedelta) else timedelta(seconds=float(value))
+    if isinstance(kind, sa.Uuid):
+        return lambda value: value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+    if isinstance(kind, sa.LargeBinary):
+        return _bytes
+    if isinstance(kind, sa.ARRAY):
+        return lambda value: list(value) if isinstance(value, (list, tuple)) else value
+    if isinstance(kind, sa.JSON):
+        return _json
+    if isinstance(kind, sa.Enum):
+        return lambda value: value.value if hasattr(value, "value") else str(value)
+    if isinstance(kind, sa.String):
+        return _text(kind.length)
+    return lambda value: value
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return bool(value)
+    text = str(value).strip().lower()
+    if text in ("true", "t", "yes", "y", "on", "1"):
+        return True
+    if text in ("false", "f", "no", "n", "off", "0"):
+        return False
+    raise ValueError("not a boolean (true or false)")
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str):
+        return int(value)
+    if int(value) != value:
+        raise ValueError("not a whole number")
+    return int(value)
+
+
+def _decimal(scale: int | None) -> Converter:
+    step = Decimal(1).scaleb(-scale) if scale is not None else None
+
+    def convert(value: Any) -> Decimal:
+        try:
+            number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+            return number.quantize(step, ROUND_HALF_UP) if step is not None and number.is_finite() else number
+        except InvalidOperation as error:
+            raise ValueError("not a decimal number") from error
+
+    return convert
+
+
+def _datetime(keeps_zone: bool) -> Converter:
+    def convert(value: Any) -> datetime:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif not isinstance(value, datetime):
+            if not isinstance(value, date):
+                raise TypeError("not a point in time")
+            value = datetime(value.year, value.month, value.day)
+        moment: datetime = value
+        if keeps_zone:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+    return convert
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def _time(value: Any) -> time:
+    return value if isinstance(value, time) else time.fromisoformat(value)
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes.fromhex(value.removeprefix("\\x").removeprefix("0x")) if isinstance(value, str) else bytes(value)
+
+
+def _json(value: Any) -> Any:
+    """Parse text from a CSV; anything else is JSON already. A bare string in Python stays that string."""
+    if not isinstance(value, CsvText):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError("not JSON") from error
+
+
+def _text(length: int | None) -> Converter:
+    def convert(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (str, int, Decimal, uuid.UUID, date, time, float)):
+            if hasattr(value, "value") and isinstance(value.value, str):
+                value = value.value  # an enum
+            else:
+                raise TypeError(f"{type(value).__name__} is no text")
+        text = value if type(value) is str else str(value)
+        if "\0" in text:
+            raise ValueError("text with a NUL character, which databases refuse")
+        if length is not None and len(text) > length:
+            raise ValueError(f"{len(text)} characters, but the column takes {length}")
+        return text
+
+    return convert

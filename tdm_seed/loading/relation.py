@@ -1,0 +1,161 @@
+"""The given rows as a relation that SQL can join with: values in the statement, or a temporary table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.base import Dialect
+from tdm_seed.errors import SeedError
+from tdm_seed.loading.convert import converter
+from tdm_seed.loading.references import Given
+from tdm_seed.loading.sources import Rows
+
+Numbered = tuple[int, tuple[Any, ...]]
+
+#: How long a bad value may be in a message.
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Source:
+    """The given rows in the database: ``n`` is the number a row came with, ``total`` how many there are.
+
+    ``values`` holds, by column of the table, the column of the relation with the value for it (for a reference the
+    one that was looked up); ``raw`` the references as they were given.
+    """
+
+    relation: sa.FromClause
+    total: int
+    values: dict[str, sa.ColumnElement[Any]]
+    raw: dict[str, sa.ColumnElement[Any]]
+
+    @property
+    def number(self) -> sa.ColumnElement[int]:
+        """The column with the row's number."""
+        return self.relation.c.n
+
+
+def converted(table: sa.Table, given: Sequence[Given], rows: Rows) -> Iterator[Numbered]:
+    """Convert every value to its column's type.
+
+    Raises:
+        SeedError: a value does not fit, with file, line or row, column and value.
+    """
+    converters = [converter(one.holds) for one in given]
+    for number, values in rows.numbered:
+        try:
+            yield number, tuple([convert(value) for convert, value in zip(converters, values, strict=True)])
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise _misfit(table, given, converters, rows, number, values, error) from error
+
+
+def _misfit(
+    table: sa.Table, given: Sequence[Given], converters: Sequence[Any], rows: Rows, number: int,
+    values: tuple[Any, ...], error: Exception,
+) -> SeedError:  # fmt: skip
+    for one, convert, value in zip(given, converters, values, strict=True):
+        try:
+            convert(value)
+        except (ValueError, TypeError, ArithmeticError):
+            shown = repr(str(value))
+            shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…'"
+            return SeedError(
+                f"{shown} does not fit {one.holds.type}: {error}",
+                table=table.name,
+                column=one.name,
+                **rows.place(number),
+            )
+    return SeedError(str(error), table=table.name, **rows.place(number))
+
+
+@contextmanager
+def source(
+    connection: Connection,
+    dialect: Dialect,
+    name: str,
+    table: sa.Table,
+    given: Sequence[Given],
+    rows: Iterator[Numbered],
+    key: Sequence[str] = (),
+) -> Iterator[Source]:
+    """Bring rows into the database as a relation, and take it away afterwards.
+
+    A few rows become part of the statement, which needs no privilege and leaves no trace in the catalogue; more, or
+    rows with references to look up, fill a temporary table by the fastest way there is.
+    """
+    few = list(islice(rows, dialect.inline_rows + 1))
+    references = any(one.looks_up is not None for one in given)
+    if (
+        len(few) <= dialect.inline_rows
+        and few
+        and not references
+        and dialect.may_inline([one.column for one in given])
+    ):
+        yield _inline(given, few)
+        return
+    key_columns = [_label(place, one) for place, one in enumerate(given) if one.column.name in key]
+    dialect.create_source(connection, name, _shape(table, given), key_columns)
+    staged = _staged(name, given)
+    columns = ("n", *(f"c{place}" for place in range(len(given))))
+    total = dialect.fill_source(
+        connection, staged, columns, ((number, *values) for number, values in chain(few, rows))
+    )
+    values = {one.column.name: staged.columns[_label(place, one)] for place, one in enumerate(given)}
+    raw = {
+        one.name: staged.columns[f"c{place}"] for place, one in enumerate(given) if one.looks_up is not None
+    }
+    yield Source(staged, total, values, raw)
+    dialect.drop_source(connection, name)
+
+
+def _label(place: int, one: Given) -> str:
+    return f"r{place}" if one.looks_up is not None else f"c{place}"
+
+
+def _inline(given: Sequence[Given], few: Sequence[Numbered]) -> Source:
+    """Write the rows into the statement, behind an empty SELECT of the columns that lends them its types."""
+    columns = [one.column for one in given]
+    head = sa.select(sa.literal(0).label("n"), *(c.label(f"c{place}") for place, c in enumerate(columns))).where(
+        sa.false()
+    )
+    body = [
+        sa.select(
+            sa.literal(number, sa.Integer),
+            *(sa.bindparam(None, value, type_=c.type) for c, value in zip(columns, values, strict=True)),
+        )
+        for number, values in few
+    ]
+    relation = sa.union_all(head, *body).subquery("given")
+    values = {one.column.name: relation.c[f"c{place}"] for place, one in enumerate(given)}
+    return Source(relation, len(few), values, {})
+
+
+def _shape(table: sa.Table, given: Sequence[Given]) -> sa.Select[Any]:
+    """Describe the temporary table as an empty query, so that the database copies the exact types."""
+    columns: list[sa.ColumnElement[Any]] = [sa.literal_column("0").label("n")]
+    base: sa.FromClause = table
+    for place, one in enumerate(given):
+        if one.looks_up is None:
+            columns.append(one.column.label(f"c{place}"))
+        else:
+            parent = one.looks_up.table.alias(f"p{place}")
+            base = base.outerjoin(parent, sa.literal_column("1") == sa.literal_column("0"))
+            columns.append(parent.c[one.looks_up.name].label(f"c{place}"))
+            columns.append(one.column.label(f"r{place}"))
+    return sa.select(*columns).select_from(base).where(sa.literal_column("1") == sa.literal_column("0"))
+
+
+def _staged(name: str, given: Sequence[Given]) -> sa.Table:
+    columns = [sa.Column("n", sa.Integer)]
+    for place, one in enumerate(given):
+        columns.append(sa.Column(f"c{place}", one.holds.type))
+        if one.looks_up is not None:
+            columns.append(sa.Column(f"r{place}", one.column.type))
+    return sa.Table(name, sa.MetaData(), *columns)

@@ -1,0 +1,91 @@
+"""Reflecting tables by name, each once."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from difflib import get_close_matches
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.base import Dialect
+from tdm_seed.errors import SeedError
+
+_PART = re.compile(r'"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|([^."`]+)')
+
+
+def split_name(name: str) -> tuple[str | None, str]:
+    """Split ``schema.table``; quoted parts may hold dots: ``"odd.schema"."odd table"``."""
+    parts = [
+        (double or back or bare).replace('""', '"').replace("``", "`") for double, back, bare in _PART.findall(name)
+    ]
+    return (parts[0], parts[1]) if len(parts) == 2 else (None, parts[0] if len(parts) == 1 else name)
+
+
+class Schema:
+    """The tables of one connection, reflected on first use and kept until ``forget``."""
+
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._tables: dict[tuple[str | None, str], sa.Table] = {}
+        self._metadata = sa.MetaData()
+        self._inspector: sa.Inspector = sa.inspect(connection)
+
+    def table(self, name: str) -> sa.Table:
+        """Give a table by name, with its keys; foreign keys name their targets without following them.
+
+        A name is first taken as it stands (tables may have dots in their names), then as ``schema.table``.
+
+        Raises:
+            SeedError: there is no such table; close names are offered.
+        """
+        for key in dict.fromkeys(((None, name), split_name(name))):
+            if key in self._tables:
+                return self._tables[key]
+            if self._inspector.has_table(key[1], schema=key[0]):
+                return self._reflect(*key)
+        raise SeedError(f"there is no table {name!r}", table=name, hint=self._suggestion(name))
+
+    def referred(self, table: sa.Table, key: sa.ForeignKeyConstraint) -> tuple[sa.Table, list[str]]:
+        """Give the table that a foreign key points to, and the columns there, as reflection says them.
+
+        Not from SQLAlchemy's ``schema.table.column`` string: a table may have dots in its name.
+        """
+        for found in self._inspector.get_foreign_keys(table.name, schema=table.schema):
+            if found["constrained_columns"] == key.column_keys:
+                target = (found["referred_schema"], found["referred_table"])
+                parent = self._tables[target] if target in self._tables else self._reflect(*target)
+                return parent, found["referred_columns"]
+        raise LookupError(f"{table.name}: no foreign key {key.column_keys}")
+
+    def names(self) -> list[tuple[str | None, str]]:
+        """List the tables of the default schema, sorted."""
+        return [(None, name) for name in sorted(self._inspector.get_table_names())]
+
+    def forget(self) -> None:
+        """Reflect anew from now on: a seed may have changed a table."""
+        self._tables.clear()
+        self._metadata = sa.MetaData()
+        self._inspector.clear_cache()
+
+    def _reflect(self, schema: str | None, name: str) -> sa.Table:
+        with warnings.catch_warnings():
+            # Types that SQLAlchemy does not know stay NullType, which is how they are treated on purpose.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            table = sa.Table(
+                name, self._metadata, schema=schema, autoload_with=self._inspector, resolve_fks=False
+            )
+        self._dialect.refine(self._connection, table)
+        for column in table.columns:
+            if isinstance(column.type, sa.JSON):
+                column.type.none_as_null = True  # None is SQL's NULL here, not JSON's null
+        self._tables[schema, name] = table
+        return table
+
+    def _suggestion(self, name: str) -> str:
+        known = self._inspector.get_table_names()
+        if close := get_close_matches(name, known, n=3):
+            return f"Did you mean {' or '.join(close)}?"
+        return "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."
