@@ -1,0 +1,393 @@
+"""What a seed is handed: its database, its volumes, its randomness and its clock."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed import faking, randomness
+from tdm_seed.dialects.base import Dialect, StatementFailed
+from tdm_seed.dialects.statements import Statement
+from tdm_seed.errors import SeedError, UsageError, VerificationFailed
+from tdm_seed.loading.sources import RowsFile
+from tdm_seed.loading.writer import Where, Writer
+from tdm_seed.schema import Schema
+from tdm_seed.values import Changes, Seed, Transaction
+
+if TYPE_CHECKING:
+    from faker import Faker
+    from sqlalchemy.orm import Session
+
+    from tdm_seed.environments import Environment
+    from tdm_seed.revisions.sql_seed import Section
+
+#: A dry run takes everything back, so rows of a chunk seed would all stand in one transaction; more are refused.
+DRY_RUN_CHUNK_ROWS = 100_000
+
+
+class Database:
+    """The database in the hands of one seed. Writers return ``Changes``; the seed's transaction is not its to end."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        schema: Schema,
+        seed: Seed,
+        environment: Environment,
+        now: datetime,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        self.connection = connection
+        self.environment = environment.name
+        self.now = now
+        self._dialect = dialect
+        self._schema = schema
+        self._seed = seed
+        self._environment = environment
+        self._dry_run = dry_run
+        self.writer = Writer(connection, dialect, schema)
+        #: Changes per table, and the volumes that the seed asked for: what goes into the history.
+        self.changes: dict[str, Changes] = {}
+        self.volumes: dict[str, int] = {}
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+
+    def upsert(
+        self,
+        table: str,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        key: str | Collection[str] | None = None,
+        insert_only: Collection[str] = (),
+        missing: Literal["keep", "delete"] = "keep",
+        where: Where | None = None,
+    ) -> Changes:
+        """Insert the rows that are missing and update those that differ; equal rows are not touched.
+
+        ``key`` names a unique key (default: the primary key, or the only unique key among the columns). Columns in
+        ``insert_only`` are written to new rows and left alone in old ones. ``missing="delete"`` removes the rows
+        matching ``where`` that the given set does not hold. A column ``role_id.code`` looks the row up by its code.
+
+        Raises:
+            SeedError: a row or value does not fit, with its place.
+            DatabaseError: the database refuses.
+        """
+        target = self._schema.table(table)
+        return self._count(
+            target, self.writer.upsert(target, rows, key=key, insert_only=insert_only, missing=missing, where=where)
+        )
+
+    def insert(self, table: str, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> Changes:
+        """Add a row or rows that are not there yet."""
+        return self.load(table, [rows] if isinstance(rows, Mapping) else rows)
+
+    def load(self, table: str, rows: Iterable[Mapping[str, Any]]) -> Changes:
+        """Append many rows, streamed, in the fastest way the database has."""
+        target = self._schema.table(table)
+        return self._count(target, self.writer.append(target, self._bounded(rows)))
+
+    def delete(
+        self,
+        table: str,
+        rows: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        key: str | Collection[str] | None = None,
+        where: Where | None = None,
+    ) -> Changes:
+        """Remove the rows with the given keys, or those matching ``where``: a dict of equal values, or SQL."""
+        target = self._schema.table(table)
+        return self._count(target, self.writer.delete(target, rows, key=key, where=where))
+
+    def execute(self, sql: str, **params: Any) -> Changes:
+        """Run one SQL statement; ``:name`` takes a parameter, and without any the text goes as it is.
+
+        Counted is what the database reports: an UPDATE reports the rows it matched.
+        """
+        statements = self._checked(sql, None)
+        if len(statements) != 1:
+            raise SeedError(
+                f"db.execute takes one statement, not {len(statements)}",
+                hint="Call it once for each, or write an SQL seed.",
+            )
+        return self._note(statements[0], self._result(sql, params).rowcount)
+
+    @contextmanager
+    def deferred_constraints(self, *tables: str) -> Iterator[None]:
+        """Let foreign keys of these tables be broken inside the block; every one is proven at its end.
+
+        Without names: all tables of the default schema.
+        """
+        names = tables or [name for _, name in self._schema.names()]
+        with self._dialect.deferred_constraints(self.connection, [self._schema.table(name) for name in names]):
+            yield
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give an ORM session in the seed's transaction; its rows are flushed when the block ends.
+
+        What it writes is not counted. Prefer tables: a seed that imports models breaks when a model moves on.
+        """
+        from sqlalchemy.orm import Session
+
+        with Session(self.connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+            session.commit()
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, **params: Any) -> list[dict[str, Any]]:
+        """Run a query and give its rows as dicts."""
+        return [dict(row) for row in self._result(sql, params).mappings()]
+
+    def scalar(self, sql: str, **params: Any) -> Any:
+        """Run a query and give the first column of its first row, or None."""
+        return self._result(sql, params).scalar()
+
+    def keys(self, table: str) -> list[Any]:
+        """List the primary keys of a table in ascending order; tuples where the key has several columns."""
+        target = self._schema.table(table)
+        columns = list(target.primary_key.columns)
+        if not columns:
+            raise SeedError("the table has no primary key", table=table, hint="Read what you need with db.rows.")
+        found = self.connection.execute(sa.select(*columns)).all()
+        return sorted(row[0] for row in found) if len(columns) == 1 else sorted(tuple(row) for row in found)
+
+    def table(self, name: str) -> sa.Table:
+        """Give the reflected table, for statements of SQLAlchemy's."""
+        return self._schema.table(name)
+
+    def expect(self, sql: str, *, equals: Any = None, at_least: Any = None, at_most: Any = None, **params: Any) -> None:
+        """Prove that a query gives what the seed promises; without a bound, that its value is true.
+
+        Raises:
+            VerificationFailed: with the value that was found.
+        """
+        found = self.scalar(sql, **params)
+        if equals is not None and found != equals:
+            raise VerificationFailed(f"{_one_line(sql)} gives {found!r}, not {equals!r}")
+        if at_least is not None and not (found is not None and found >= at_least):
+            raise VerificationFailed(f"{_one_line(sql)} gives {found!r}, which is less than {at_least!r}")
+        if at_most is not None and not (found is not None and found <= at_most):
+            raise VerificationFailed(f"{_one_line(sql)} gives {found!r}, which is more than {at_most!r}")
+        if equals is None and at_least is None and at_most is None and not found:
+            raise VerificationFailed(f"{_one_line(sql)} gives {found!r}, which is not true")
+
+    # ---- files ------------------------------------------------------------------------------------------------------
+
+    def csv(self, name: str | None = None) -> RowsFile:
+        """Read the CSV beside the seed, or another one named in ``data``; values take their column's type."""
+        return self._file(name, ".csv")
+
+    def json(self, name: str | None = None) -> RowsFile:
+        """Read a JSON list of objects beside the seed, or another one named in ``data``."""
+        return self._file(name, ".json")
+
+    def jsonl(self, name: str | None = None) -> RowsFile:
+        """Read JSON Lines, one object a line, beside the seed, or another file named in ``data``."""
+        return self._file(name, ".jsonl")
+
+    # ---- volumes, randomness, clock ---------------------------------------------------------------------------------
+
+    def volume(self, name: str, default: int | None = None) -> int:
+        """Give the row count that the environment names.
+
+        Raises:
+            UsageError: the environment names none and there is no default.
+        """
+        found = self._environment.volumes.get(name, default)
+        if found is None:
+            raise UsageError(
+                f"the environment {self.environment!r} has no volume {name!r}",
+                hint=f"Add `{name} = 100` under [volumes] in its manifest, or say --volume {name}=100.",
+            )
+        self.volumes[name] = found
+        return found
+
+    def range(self, name: str, default: int | None = None) -> range:
+        """Count from 1 to a volume."""
+        return range(1, self.volume(name, default) + 1)
+
+    @cached_property
+    def random(self) -> random.Random:
+        """The seed's own stream of random numbers."""
+        return randomness.stream(self._environment.random_seed, self._seed.name)
+
+    @cached_property
+    def fake(self) -> Faker:
+        """The seed's own Faker, which takes "now" from the environment's clock."""
+        key = randomness.key(self._environment.random_seed, self._seed.name, "faker")
+        return faking.faker(self._environment.locale, key, self.now)
+
+    @property
+    def used_fake(self) -> bool:
+        """Whether the seed has asked for ``fake``: its values last as long as Faker's version."""
+        return "fake" in self.__dict__
+
+    # ---- SQL seeds --------------------------------------------------------------------------------------------------
+
+    def run_sql(self, section: Section) -> None:
+        """Run a section of an SQL seed as it stands, without parameters.
+
+        Raises:
+            SeedError: a statement may not stand in a seed, with its line.
+            DatabaseError: the database refused one.
+        """
+        statements = self._checked(section.text, section)
+        try:
+            counts = self._dialect.run(self.connection, section.text, statements)
+        except StatementFailed as failed:
+            error = self._dialect.translate_error(failed.cause)
+            line = None if failed.line is None else section.line + failed.line - 1
+            raise error.located(file=self._shown(section.path), line=line) from failed.cause
+        for statement, count in zip(statements, counts, strict=False):
+            self._note(statement, count)
+
+    def verify_sql(self, section: Section) -> None:
+        """Run each statement of a verify section: it must give one row of true values.
+
+        Raises:
+            VerificationFailed: with the line of the statement and what it gave.
+        """
+        for statement in self._checked(section.text, section):
+            place = {"file": self._shown(section.path), "line": section.line + statement.line - 1}
+            try:
+                result = self.connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
+                found = result.fetchmany(2) if result.returns_rows else []
+            except sa.exc.DBAPIError as error:
+                raise self._dialect.translate_error(error).located(**place) from error
+            if len(found) != 1:
+                raise VerificationFailed(
+                    f"{_one_line(statement.text)} gives {'several rows' if found else 'no row'}, not one", **place
+                )
+            if not all(found[0]):
+                shown = ", ".join(repr(value) for value in found[0])
+                raise VerificationFailed(f"{_one_line(statement.text)} gives {shown}, which is not true", **place)
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _result(self, sql: str, params: Mapping[str, Any]) -> sa.CursorResult[Any]:
+        try:
+            if params:
+                return self.connection.execute(sa.text(sql), params)
+            return self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        except sa.exc.SQLAlchemyError as error:
+            raise self._dialect.translate_error(error) from error
+
+    def _checked(self, sql: str, section: Section | None) -> list[Statement]:
+        """Tell statements apart and refuse those that would break the seed's promise."""
+        if section is None:
+            return checked_statements(self._dialect, self._seed, sql)
+        return checked_statements(self._dialect, self._seed, sql, section.line, self._shown(section.path))
+
+    def _note(self, statement: Statement, count: int) -> Changes:
+        """Count what a statement written by hand did, and note whether it chose numbers itself."""
+        count = max(count, 0)
+        match statement.verb:
+            case "INSERT" | "REPLACE":
+                changes = Changes(inserted=count)
+            case "UPDATE" | "MERGE":
+                changes = Changes(updated=count)
+            case "DELETE":
+                changes = Changes(deleted=count)
+            case "CREATE" | "ALTER" | "DROP":
+                self._schema.forget()
+                return Changes()
+            case _:
+                return Changes()
+        if statement.target is None:
+            self.changes[""] = self.changes.get("", Changes()) + changes
+            return changes
+        try:
+            table = self._schema.table(statement.target)
+        except SeedError:  # a view, or a table that the statement itself has dropped
+            self.changes[statement.target] = self.changes.get(statement.target, Changes()) + changes
+            return changes
+        numbered = self._dialect.numbered(table)
+        if changes.inserted and numbered is not None:
+            named = re.search(rf"\b{re.escape(numbered.name)}\b", statement.text, re.IGNORECASE)
+            self.writer.note_statement(table, named is not None)
+        return self._count(table, changes)
+
+    def _count(self, table: sa.Table, changes: Changes) -> Changes:
+        name = table.fullname
+        self.changes[name] = self.changes.get(name, Changes()) + changes
+        return changes
+
+    def _bounded(self, rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+        if not (self._dry_run and self._seed.transaction is Transaction.CHUNK) or isinstance(rows, RowsFile):
+            return rows
+        return self._few(rows)
+
+    def _few(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        for number, row in enumerate(rows, 1):
+            if number > DRY_RUN_CHUNK_ROWS:
+                raise SeedError(
+                    f"loads more than {DRY_RUN_CHUNK_ROWS} rows in chunks, which a dry run cannot take back",
+                    seed=self._seed.revision,
+                    hint="Look at the plan instead, or lower the volume for the dry run with --volume.",
+                )
+            yield row
+
+    def _file(self, name: str | None, suffix: str) -> RowsFile:
+        path = self._seed.path.with_suffix(suffix) if name is None else self._seed.path.parent / name
+        if path not in self._seed.files:
+            beside = path.name if name is None else name
+            raise SeedError(
+                f"{beside} is not part of this seed" + ("" if path.exists() else ", and there is no such file"),
+                hint=f'Declare it so that its content counts in the checksum: data = ["{beside}"].'
+                if path.exists()
+                else f"Put it beside {self._seed.path.name}.",
+            )
+        if path.suffix not in (".csv", ".json", ".jsonl") or path.suffix != suffix:
+            raise SeedError(f"{path.name} is read with db.{path.suffix.lstrip('.')}, not db.{suffix.lstrip('.')}")
+        return RowsFile(path, self._shown(path))
+
+    def _shown(self, path: Path) -> str:
+        root = self._environment.project.root
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def checked_statements(
+    dialect: Dialect, seed: Seed, sql: str, first_line: int | None = None, file: str | None = None
+) -> list[Statement]:
+    """Tell the statements of a text apart; ``first_line`` is where it begins in ``file``.
+
+    Raises:
+        SeedError: the text is no SQL, or a statement would break the seed's promise.
+    """
+
+    def at(line: int | None) -> int | None:
+        return None if first_line is None else first_line + (line or 1) - 1
+
+    try:
+        statements = dialect.statements(sql)
+    except SeedError as error:
+        raise SeedError(error.message, hint=error.hint, file=file, line=at(error.place.line)) from error
+    if seed.transaction is not Transaction.NONE:
+        for statement in statements:
+            if reason := dialect.refusal(statement):
+                raise SeedError(reason, hint=_NO_TRANSACTION, file=file, line=at(statement.line))
+    return statements
+
+
+_NO_TRANSACTION = (
+    "Take the statement out; or, if it is safe to repeat, give the seed `transaction: none`, "
+    "and nothing of it is taken back when it fails."
+)
+
+
+def _one_line(sql: str) -> str:
+    text = " ".join(sql.split())
+    return text if len(text) <= 100 else text[:100] + "…"
+

@@ -1,0 +1,57 @@
+"""Which seeds a downgrade reverts, and in which order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdm_seed.errors import SeedError, UsageError
+from tdm_seed.history import states
+from tdm_seed.revisions import find
+from tdm_seed.revisions.dependencies import dependencies
+from tdm_seed.values import Action, Applied, Seed, State, Step
+
+_STANDING = (State.APPLIED, State.STAMPED, State.RUNNING)
+
+
+def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tuple[Step, ...]:
+    """List the seed that ``target`` names and the applied ones that need it, those first.
+
+    ``-1`` is the seed that was applied last (``-2`` the last two), ``base`` every applied seed.
+
+    Raises:
+        UsageError: the target is not applied, or is no seed.
+        SeedError: an applied seed has no file any more, so nobody knows how to revert it.
+    """
+    standing = {name: entry for name, entry in states(entries).items() if entry.state in _STANDING}
+    graph = dependencies(seeds)
+    by_revision = {seed.revision: seed for seed in graph.seeds}
+    newest = sorted(standing, key=lambda name: standing[name].id or 0, reverse=True)
+    if target == "base":
+        chosen = newest
+    elif target.startswith("-") and target[1:].isdigit():
+        chosen = newest[: int(target)* -1]
+        if len(chosen) < -int(target):
+            raise UsageError(f"only {len(chosen)} seeds are applied", hint="`downgrade base` reverts all of them.")
+    else:
+        seed = find(seeds, target)
+        if seed.revision not in standing:
+            raise UsageError(f"{seed.revision} is not applied", hint="`tdm-seed status` lists what is.")
+        chosen = [seed.revision]
+    for name in chosen:
+        if name not in by_revision:
+            raise SeedError(
+                "is applied, but its file is gone, so nobody knows how to revert it",
+                seed=name,
+                hint="Bring the file back.",
+            )
+    named = [by_revision[name] for name in chosen]
+    wanted = {seed.revision for seed in (*named, *graph.needing(named)) if seed.revision in standing}
+    return tuple(
+        Step(seed, Action.DOWNGRADE, "named" if seed.revision in chosen else f"needs {_needed(seed, chosen)}")
+        for seed in reversed(graph.seeds)
+        if seed.revision in wanted
+    )
+
+
+def _needed(seed: Seed, chosen: Sequence[str]) -> str:
+    return ", ".join(seed.depends_on) or ", ".join(chosen)

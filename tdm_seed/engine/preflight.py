@@ -1,0 +1,115 @@
+"""What is refused before the first seed runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tdm_seed.database import checked_statements
+from tdm_seed.engine.session import Session
+from tdm_seed.errors import Protected, SchemaNotReady, SeedError, TdmSeedError
+from tdm_seed.history import environment_of
+from tdm_seed.revisions import Section, open_script
+from tdm_seed.revisions.plan import not_ready
+from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, Step
+
+
+def check(session: Session, plan: Plan, entries: Sequence[Applied], heads: tuple[str, ...]) -> None:
+    """Refuse a plan that could not be carried out, or is for another database.
+
+    Raises:
+        SchemaNotReady: a seed needs a migration that has not run.
+        Protected: a scenario, and the database belongs to another environment.
+        SeedError: an SQL seed holds a statement that may not stand in one.
+    """
+    _right_environment(session, plan, entries)
+    _schema_ready(session, plan, heads)
+    _sql(session, (step.seed for step in plan.steps))
+
+
+def check_downgrade(session: Session, steps: Sequence[Step]) -> None:
+    """Refuse to revert anything when one of the seeds cannot be reverted.
+
+    Raises:
+        SeedError: it has no ``downgrade``, or its SQL holds a statement that may not stand in a seed.
+    """
+    for step in steps:
+        if not open_script(step.seed, session.environment.project.root, session.names).has_downgrade:
+            raise SeedError(
+                "has no downgrade, so nothing was reverted",
+                seed=step.seed.revision,
+                file=_shown(session, step.seed.path),
+                hint="Write one (`def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL), "
+                "or bring the database back with `tdm-seed reset`.",
+            )
+    _sql(session, (step.seed for step in steps))
+
+
+def _right_environment(session: Session, plan: Plan, entries: Sequence[Applied]) -> None:
+    marked = environment_of(entries)
+    scenario = next((step.seed for step in plan.steps if step.seed.layer is Layer.SCENARIO), None)
+    if marked is not None and marked != session.environment.name and scenario is not None:
+        raise Protected(
+            f"this database was seeded as {marked!r}, so no scenario of {session.environment.name!r} is run in it",
+            seed=scenario.revision,
+            hint=f"Is the URL right? For a copy that shall be {session.environment.name!r} from now on: "
+            f"`tdm-seed stamp --environment {session.environment.name}`.",
+        )
+
+
+def _schema_ready(session: Session, plan: Plan, heads: tuple[str, ...]) -> None:
+    waiting = not_ready(plan, session.schema_revisions(heads))
+    if not waiting:
+        return
+    seed = waiting[0].seed
+    at = ", ".join(heads) or "no revision at all"
+    version = session.schema_version
+    if version is not None and seed.requires_schema and not version.exists(seed.requires_schema):
+        raise SchemaNotReady(
+            f"requires the schema revision {seed.requires_schema}, which the migrations do not know",
+            seed=seed.revision,
+            file=_shown(session, seed.path),
+            hint="Correct requires_schema, or fetch the migration that is missing.",
+        )
+    raise SchemaNotReady(
+        f"requires the schema revision {seed.requires_schema}, but the database is at {at}",
+        seed=seed.revision,
+        hint="Run `alembic upgrade head` first, or `tdm-seed upgrade --migrate`, which does both.",
+    )
+
+
+class _Statements:
+    """Stands in for the database and looks at SQL instead of running it."""
+
+    def __init__(self, session: Session, seed: Seed) -> None:
+        self._session = session
+        self._seed = seed
+
+    def run_sql(self, section: Section) -> None:
+        """Check every statement of a section."""
+        checked_statements(
+            self._session.dialect, self._seed, section.text, section.line, _shown(self._session, section.path)
+        )
+
+    verify_sql = run_sql
+
+
+def _sql(session: Session, seeds: Iterable[Seed]) -> None:
+    """Check the SQL seeds among these; what a Python seed will say is known only when it says it."""
+    for seed in seeds:
+        if seed.kind is not Kind.SQL:
+            continue
+        try:
+            script = open_script(seed, session.environment.project.root, session.names)
+            looking = _Statements(session, seed)
+            script.upgrade(looking)
+            script.verify(looking)
+            if script.has_downgrade:
+                script.downgrade(looking)
+        except TdmSeedError as error:
+            raise error.located(seed=seed.revision) from error.__cause__
+
+
+def _shown(session: Session, path: Path) -> str:
+    root = session.environment.project.root
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

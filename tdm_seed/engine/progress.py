@@ -1,0 +1,27 @@
+"""What a run tells while it goes on; the library itself prints nothing."""
+
+from __future__ import annotations
+
+from tdm_seed.values import Drift, Step, StepResult
+
+
+class Progress:
+    """Hears of a run as it happens. Does nothing by itself: override what is of interest."""
+
+    def waiting(self, holder: str) -> None:
+        """Another runner holds the lock; ``holder`` names host, process and since when."""
+
+    def migrated(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        """The schema was moved from its heads before to those after."""
+
+    def started(self, step: Step, place: int, total: int) -> None:
+        """A step begins, the ``place``-th of ``total``."""
+
+    def finished(self, result: StepResult) -> None:
+        """A step is done and, outside a dry run, committed."""
+
+    def drifted(self, drift: Drift) -> None:
+        """Files and history disagree, and the run goes on without touching it."""
+
+    def reached(self, point: str) -> None:
+        """The run has come to a named point: "after load", "before history", "before commit", "after commit"."""

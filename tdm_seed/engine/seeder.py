@@ -1,0 +1,180 @@
+"""The Seeder: every command of the tool as a method that returns values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tdm_seed.dialects import names as dialect_names
+from tdm_seed.engine import digest, downgrade, preflight, status, verify
+from tdm_seed.engine.progress import Progress
+from tdm_seed.engine.promise import Promise
+from tdm_seed.engine.session import Session, clock, midnight
+from tdm_seed.errors import TdmSeedError, UsageError
+from tdm_seed.history import states
+from tdm_seed.revisions import discover
+from tdm_seed.revisions.plan import Selection, plan
+from tdm_seed.values import Applied, Plan, Seed, Step, StepResult
+
+if TYPE_CHECKING:
+    from tdm_seed.environments import Environment
+
+
+class Seeder:
+    """Brings the seeds of one environment into its database, as a context manager that holds the connection.
+
+    ``lock_timeout`` is how many seconds a writing command waits for another runner. Reading commands take no lock and
+    write nothing. Several Seeders live side by side in one process.
+
+    Raises:
+        TdmSeedError: every method, with a sentence and an exit code.
+    """
+
+    def __init__(
+        self, environment: Environment, *, lock_timeout: float = 60.0, progress: Progress | None = None
+    ) -> None:
+        self.environment = environment
+        self._progress = progress or Progress()
+        self._session = Session(environment, lock_timeout, self._progress)
+
+    def __enter__(self) -> Seeder:
+        self._session.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    @cached_property
+    def seeds(self) -> tuple[Seed, ...]:
+        """All seeds of the project, read without running any."""
+        return discover(self.environment.project.seeds, dialect_names())
+
+    @property
+    def database(self) -> str:
+        """The database's URL without its password."""
+        return self._session.url.render_as_string(hide_password=True)
+
+    def plan(self, targets: Iterable[str] = (), *, again: Iterable[str] = ()) -> Plan:
+        """Compute what ``upgrade`` would do, and write nothing."""
+        heads = self._session.schema_heads()
+        return self._plan(self._session.entries(), heads, targets, again)
+
+    def upgrade(
+        self,
+        targets: Iterable[str] = (),
+        *,
+        again: Iterable[str] = (),
+        dry_run: bool = False,
+        migrate: bool = False,
+    ) -> list[StepResult]:
+        """Apply what is pending, each seed in its own promise, and tell what every one did.
+
+        A dry run does everything in one transaction and takes it back. ``migrate`` runs Alembic first, under the same
+        lock.
+
+        Raises:
+            TdmSeedError: the failed step; ``done`` holds the results before it, which stay, ``left`` what was not run.
+        """
+        with self._session.lock(dry_run=dry_run) as lock:
+            if migrate:
+                self._migrate(dry_run)
+            heads, entries = self._session.schema_heads(), self._session.entries()
+            found = self._plan(entries, heads, targets, again)
+            for drift in found.drift:
+                self._progress.drifted(drift)
+            preflight.check(self._session, found, entries, heads)
+            if not found:
+                return []
+            promise = Promise(
+                self._session,
+                lock,
+                clock(self.environment, entries, midnight),
+                heads,
+                states(entries),
+                dry_run,
+            )
+            if dry_run:
+                with self._session.rolled_back():
+                    return self._keep(promise, found.steps)
+            self._session.create_history()
+            return self._keep(promise, found.steps)
+
+    def downgrade(self, target: str) -> list[StepResult]:
+        """Revert a seed and the applied ones that depend on it, newest first; ``-1`` the last one, ``base`` all."""
+        with self._session.lock() as lock:
+            heads, entries = self._session.schema_heads(), self._session.entries()
+            steps = downgrade.steps(self.seeds, entries, target)
+            preflight.check_downgrade(self._session, steps)
+            now = clock(self.environment, entries, midnight)
+            return self._keep(Promise(self._session, lock, now, heads, states(entries)), steps)
+
+    def plan_downgrade(self, target: str) -> tuple[Step, ...]:
+        """List what ``downgrade`` would revert, and write nothing."""
+        return downgrade.steps(self.seeds, self._session.entries(), target)
+
+    def status(self) -> status.Status:
+        """Compare files and history, and write nothing."""
+        heads, entries = self._session.schema_heads(), self._session.entries()
+        found = self._plan(entries, heads, (), ())
+        return status.compare(self.seeds, found, entries, self.environment, heads)
+
+    def history(self, seed: str | None = None) -> list[Applied]:
+        """Read the history, oldest first, of all seeds or one."""
+        return status.chosen(self.seeds, self._session.entries(), seed)
+
+    def verify(self, targets: Iterable[str] = ()) -> list[verify.Verified]:
+        """Run ``verify`` of the applied seeds, read-only, and tell which hold."""
+        entries = self._session.entries()
+        now = clock(self.environment, entries, midnight)
+        return verify.run(self._session, self.seeds, entries, now, targets)
+
+    def digest(self, tables: Iterable[str] = ()) -> list[digest.TableDigest]:
+        """Digest the content of tables, independent of row order and of the database product."""
+        return digest.run(self._session, self._session.entries(), tables)
+
+    def _plan(
+        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
+    ) -> Plan:
+        environment = self.environment
+        return plan(
+            self.seeds,
+            states(entries),
+            selection=Selection(
+                environment.name, environment.layers, environment.scenarios, environment.protected
+            ),
+            schema_revisions=self._session.schema_revisions(heads),
+            dialect_names=self._session.names,
+            targets=targets,
+            again=again,
+        )
+
+    def _migrate(self, dry_run: bool) -> None:
+        if dry_run:
+            raise UsageError(
+                "--migrate changes the schema, which a dry run does not",
+                hint="Run the migrations first, then the dry run.",
+            )
+        version = self._session.schema_version
+        if version is None:
+            raise UsageError(
+                "this project has no Alembic configuration to migrate with",
+                hint='Set alembic = "path/to/alembic.ini" in the configuration of tdm-seed.',
+            )
+        moved = self._session.migrate(version)
+        self._progress.migrated(moved.before, moved.after)
+
+    def _keep(self, promise: Promise, steps: tuple[Step, ...]) -> list[StepResult]:
+        results: list[StepResult] = []
+        for place, step in enumerate(steps, 1):
+            self._progress.started(step, place, len(steps))
+            try:
+                results.append(promise.keep(step))
+            except TdmSeedError as error:
+                error.done, error.left = tuple(results), steps[place:]
+                raise
+            self._progress.finished(results[-1])
+        return results

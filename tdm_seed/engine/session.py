@@ -1,0 +1,193 @@
+"""One environment's open database: connection, history, schema position and clock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from tdm_seed import __version__
+from tdm_seed.dialects import resolve
+from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.engine.progress import Progress
+from tdm_seed.environments import Environment, hosts, resolve_url
+from tdm_seed.history import History, since_reset
+from tdm_seed.schema import Schema
+from tdm_seed.schema_version import MigrationResult, SchemaVersion
+from tdm_seed.values import Applied
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+@dataclass
+class Session:
+    """What every command of a Seeder works with, from the first connection until it is closed."""
+
+    environment: Environment
+    lock_timeout: float
+    progress: Progress
+    dialect: Dialect = field(init=False)
+    url: URL = field(init=False)
+    engine: Engine = field(init=False)
+    connection: Connection = field(init=False)
+    schema: Schema = field(init=False)
+    history: History = field(init=False)
+    schema_version: SchemaVersion | None = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+
+    def open(self) -> Session:
+        """Connect, after checking that the host may be touched at all.
+
+        Raises:
+            Protected: the environment does not list the host.
+            DatabaseError: no server, wrong password, no such database, no privilege.
+        """
+        text = resolve_url(self.environment)
+        hosts.check(self.environment, text)
+        self.dialect, self.url = resolve(text)
+        project = self.environment.project
+        self.history = History(project.history_table, project.history_schema)
+        self.schema_version = SchemaVersion.of(project)
+        self.engine = self.dialect.engine(self.url, f"tdm-seed {self.holder}")
+        try:
+            self.connection = self.engine.connect()
+        except (sa.exc.SQLAlchemyError, *self.dialect.driver_errors) as error:
+            raise self.dialect.translate_error(error, self.url) from error
+        with self.reading():
+            self.names = self.dialect.names(self.connection)
+            self.schema = Schema(self.connection, self.dialect)
+        return self
+
+    def close(self, *_: object) -> None:
+        """Give the connection back."""
+        self.connection.close()
+        self.engine.dispose()
+
+    def __enter__(self) -> Session:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def holder(self) -> str:
+        """Who we are: host, process and since when, for whoever waits for our lock."""
+        since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{socket.gethostname()[:24]} pid {os.getpid()} since {since}"
+
+    @property
+    def applied_by(self) -> str:
+        """The user and host that history names."""
+        return f"{_user()}@{socket.gethostname()}"
+
+    @property
+    def tool_version(self) -> str:
+        """The version of tdm-seed that history names."""
+        return __version__
+
+    @contextmanager
+    def lock(self, *, dry_run: bool = False) -> Iterator[HeldLock]:
+        """Be the only runner on this database."""
+        with self.translated():
+            held = self.dialect.lock(
+                self.connection,
+                self.history.qualified_name,
+                timeout=self.lock_timeout,
+                holder=self.holder,
+                on_wait=self.progress.waiting,
+                dry_run=dry_run,
+            )
+            with held as lock:
+                yield lock
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read in a transaction that writes nothing."""
+        with self.translated(), self.dialect.transaction(self.connection, write=False) as transaction:
+            yield
+            if transaction.is_active:
+                transaction.rollback()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what the driver says into sentences."""
+        try:
+            yield
+        except (sa.exc.SQLAlchemyError, *self.dialect.driver_errors) as error:
+            raise self.dialect.translate_error(error) from error
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Write in one transaction that is taken back at the end, whatever happens."""
+        with self.translated(), self.dialect.transaction(self.connection, write=True) as transaction:
+            try:
+                yield
+            finally:
+                if transaction.is_active and not self.connection.invalidated:
+                    transaction.rollback()
+
+    def create_history(self) -> None:
+        """Create the history table where it is missing."""
+        with self.translated(), self.dialect.transaction(self.connection, write=True):
+            self.history.create(self.connection)
+
+    def migrate(self, version: SchemaVersion) -> MigrationResult:
+        """Bring the schema to its newest revision on this very database."""
+        result = version.migrate(resolve_url(self.environment), self.shared_connection())
+        self.schema.forget()
+        return result
+
+    def shared_connection(self) -> Connection | None:
+        """Give our connection where no second one could reach the database, which is in memory."""
+        return self.connection if self.dialect.in_memory(self.url) else None
+
+    def alembic_tables(self) -> frozenset[str]:
+        """Name the tables that Alembic keeps its revision in."""
+        return frozenset() if self.schema_version is None else self.schema_version.tables()
+
+    def entries(self) -> list[Applied]:
+        """Read the history."""
+        with self.reading():
+            return self.history.entries(self.connection)
+
+    def schema_heads(self) -> tuple[str, ...]:
+        """Read where Alembic has brought the schema; nothing without Alembic."""
+        if self.schema_version is None:
+            return ()
+        with self.reading():
+            return self.schema_version.heads(self.connection)
+
+    def schema_revisions(self, heads: tuple[str, ...]) -> frozenset[str] | None:
+        """List every Alembic revision that the schema has been through; None without Alembic."""
+        return None if self.schema_version is None else self.schema_version.revisions(heads)
+
+
+def clock(environment: Environment, entries: list[Applied], today: Callable[[], datetime]) -> datetime:
+    """Give the environment's clock; "today" is the day of the first seeding, kept in the database until a reset."""
+    if environment.now is not None:
+        return environment.now
+    kept = since_reset(entries)
+    return kept[0].clock if kept else today()
+
+
+def midnight() -> datetime:
+    """Give today's midnight in UTC."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

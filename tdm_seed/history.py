@@ -1,0 +1,171 @@
+"""The seed_history table: what was applied, when, from which checksum. Append-only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.errors import DatabaseError
+from tdm_seed.values import Applied, Changes, Layer, State
+
+@dataclass(frozen=True)
+class History:
+    """The history of one database. Reading never writes; the table is made by the first writing command."""
+
+    table_name: str = "seed_history"
+    schema: str | None = None
+
+    @property
+    def qualified_name(self) -> str:
+        """The table's name with its schema, which is also what the run's lock is called after."""
+        return f"{self.schema}.{self.table_name}" if self.schema else self.table_name
+
+    @property
+    def own_tables(self) -> frozenset[str]:
+        """The tables that belong to the tool and not to the data."""
+        return frozenset((self.table_name, f"{self.table_name}_lock"))
+
+    @cached_property
+    def table(self) -> sa.Table:
+        """The table as this version of the tool writes it. Times are ISO 8601 text in UTC, alike everywhere."""
+        return sa.Table(
+            self.table_name,
+            sa.MetaData(),
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+            sa.Column("seed", sa.String(255), nullable=False, index=True),
+            sa.Column("layer", sa.String(20), nullable=False),
+            sa.Column("state", sa.String(20), nullable=False),
+            sa.Column("checksum", sa.String(100), nullable=False),
+            sa.Column("environment", sa.String(100), nullable=False),
+            sa.Column("schema_heads", sa.String(500), nullable=False),
+            sa.Column("random_seed", sa.BigInteger, nullable=False),
+            sa.Column("clock", sa.String(40), nullable=False),
+            sa.Column("volumes", sa.Text, nullable=False),
+            sa.Column("inserted", sa.BigInteger, nullable=False),
+            sa.Column("updated", sa.BigInteger, nullable=False),
+            sa.Column("unchanged", sa.BigInteger, nullable=False),
+            sa.Column("deleted", sa.BigInteger, nullable=False),
+            sa.Column("started_at", sa.String(40), nullable=False),
+            sa.Column("duration_ms", sa.BigInteger, nullable=False),
+            sa.Column("applied_by", sa.String(255), nullable=False),
+            sa.Column("tool_version", sa.String(50), nullable=False),
+            sa.Column("note", sa.Text, nullable=False),
+            schema=self.schema,
+        )
+
+    def exists(self, connection: Connection) -> bool:
+        """Tell whether the table is there.
+
+        Raises:
+            DatabaseError: a table of that name is there, but it is another tool's.
+        """
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(self.table_name, schema=self.schema):
+            return False
+        found = {column["name"] for column in inspector.get_columns(self.table_name, schema=self.schema)}
+        if missing := [column.name for column in self.table.columns if column.name not in found]:
+            raise DatabaseError(
+                f"the table {self.qualified_name} is not ours: it has no column {missing[0]}",
+                table=self.table_name,
+                hint='Another tool uses this name. Set history_table = "…" in the configuration of tdm-seed.',
+            )
+        return True
+
+    def create(self, connection: Connection) -> None:
+        """Create the table where it is missing."""
+        if not self.exists(connection):
+            self.table.create(connection)
+
+    def entries(self, connection: Connection, seed: str | None = None) -> list[Applied]:
+        """Read the entries, oldest first, of all seeds or one. An absent table holds none."""
+        if not self.exists(connection):
+            return []
+        query = sa.select(self.table).order_by(self.table.c.id)
+        if seed is not None:
+            query = query.where(self.table.c.seed == seed)
+        return [_read(row) for row in connection.execute(query).mappings()]
+
+    def last(self, connection: Connection, seed: str) -> Applied | None:
+        """Read a seed's last entry, which is its state."""
+        query = sa.select(self.table).where(self.table.c.seed == seed).order_by(self.table.c.id.desc()).limit(1)
+        row = connection.execute(query).mappings().first()
+        return _read(row) if row else None
+
+    def record(self, connection: Connection, entry: Applied) -> None:
+        """Append an entry."""
+        connection.execute(sa.insert(self.table).values(_write(entry)))
+
+
+def states(entries: Iterable[Applied]) -> dict[str, Applied]:
+    """Keep the last entry of each seed."""
+    return {entry.seed: entry for entry in entries}
+
+
+def since_reset(entries: Iterable[Applied]) -> list[Applied]:
+    """Keep the entries behind the last reset of the database."""
+    kept: list[Applied] = []
+    for entry in entries:
+        if entry.state is State.RESET:
+            kept.clear()
+        else:
+            kept.append(entry)
+    return kept
+
+
+def environment_of(entries: Iterable[Applied]) -> str | None:
+    """Give the name of the environment that seeded the database first, since it was last emptied."""
+    kept = since_reset(entries)
+    return kept[0].environment if kept else None
+
+
+def _write(entry: Applied) -> dict[str, Any]:
+    return {
+        "seed": entry.seed,
+        "layer": entry.layer.value,
+        "state": entry.state.value,
+        "checksum": entry.checksum,
+        "environment": entry.environment,
+        "schema_heads": ",".join(entry.schema_heads),
+        "random_seed": entry.random_seed,
+        "clock": text_of(entry.clock),
+        "volumes": json.dumps(dict(sorted(entry.volumes.items()))),
+        **entry.changes.as_dict(),
+        "started_at": text_of(entry.started_at),
+        "duration_ms": entry.duration_ms,
+        "applied_by": entry.applied_by[:255],
+        "tool_version": entry.tool_version,
+        "note": json.dumps(dict(sorted(entry.note.items()))) if entry.note else "",
+    }
+
+
+def _read(row: Mapping[str, Any]) -> Applied:
+    return Applied(
+        id=row["id"],
+        seed=row["seed"],
+        layer=Layer(row["layer"]),
+        state=State(row["state"]),
+        checksum=row["checksum"],
+        environment=row["environment"],
+        schema_heads=tuple(filter(None, row["schema_heads"].split(","))),
+        random_seed=row["random_seed"],
+        clock=datetime.fromisoformat(row["clock"]),
+        volumes=json.loads(row["volumes"]),
+        changes=Changes(row["inserted"], row["updated"], row["unchanged"], row["deleted"]),
+        started_at=datetime.fromisoformat(row["started_at"]),
+        duration_ms=row["duration_ms"],
+        applied_by=row["applied_by"],
+        tool_version=row["tool_version"],
+        note=json.loads(row["note"]) if row["note"] else {},
+    )
+
+
+def text_of(moment: datetime) -> str:
+    """Write a point in time as ISO 8601 in UTC, ending in Z."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
