@@ -1,0 +1,66 @@
+"""What a terminal shows while a run goes on; a pipe sees nothing but warnings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tdm_seed.engine.progress import Progress
+from tdm_seed.values import Drift, Step, StepResult
+
+if TYPE_CHECKING:
+    from tdm_seed.cli.options import Options
+
+
+class Live(Progress):
+    """Shows the seed that is running, and says on stderr what a person should know at once."""
+
+    def __init__(self, options: Options) -> None:
+        self._silent = options.quiet or options.as_json
+        self._status: Any = None
+
+    def __enter__(self) -> Live:
+        if not self._silent and sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("Connecting …")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def announce(self, steps: Sequence[Step]) -> None:
+        """List what a downgrade is about to revert."""
+        if not self._silent:
+            for step in steps:
+                click.echo(f"Reverting {step.seed.revision} ({step.reason})", err=True)
+
+    def waiting(self, holder: str) -> None:
+        """Say who holds the lock, also in a pipe: somebody may be wondering."""
+        click.echo(f"Waiting for another runner: {holder}", err=True)
+
+    def migrated(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        """Say where the schema was moved."""
+        if not self._silent and before != after:
+            at = ", ".join(before) or "an empty schema"
+            click.echo(f"Migrated from {at} to {', '.join(after)}.", err=True)
+
+    def started(self, step: Step, place: int, total: int) -> None:
+        """Show the seed that begins."""
+        if self._status is not None:
+            self._status.update(f"[{place}/{total}] {step.seed.revision}")
+
+    def drifted(self, drift: Drift) -> None:
+        """Warn of what is left alone."""
+        click.echo(f"Drift: {drift.seed}: {drift.reason}", err=True)
+
+    def finished(self, result: StepResult) -> None:
+        """Keep the list of results for the table at the end."""

@@ -1,0 +1,95 @@
+"""The options that every command takes, and what they become."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from tdm_seed.engine import Progress, Seeder
+    from tdm_seed.environments import Environment
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said behind the command."""
+
+    env: str | None
+    url: str | None
+    as_json: bool
+    lock_timeout: float
+    quiet: bool
+    verbose: bool
+    volumes: Mapping[str, int]
+    random_seed: int | None
+    now: str | None
+
+    def environment(self) -> Environment:
+        """Read the project and the environment's manifest."""
+        import sys
+
+        from tdm_seed.environments import Project
+
+        project = Project.load()
+        if str(project.root) not in sys.path:
+            sys.path.insert(0, str(project.root))  # seeds and python: URLs may import the application
+        return project.environment(
+            self.env, url=self.url, volumes=self.volumes or None, random_seed=self.random_seed, now=self.now
+        )
+
+    def seeder(self, progress: Progress | None = None) -> Seeder:
+        """Make the Seeder of the environment."""
+        from tdm_seed.engine import Seeder
+
+        return Seeder(self.environment(), lock_timeout=self.lock_timeout, progress=progress)
+
+
+class _Volume(click.ParamType):
+    name = "name=rows"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        name, equals, count = str(value).partition("=")
+        if not (name and equals and count.replace("_", "").isdigit()):
+            self.fail(f"{value!r} is not of the form users=500", param, ctx)
+        return name, int(count)
+
+
+_COMMON = (
+    click.option("--env", envvar="TDM_SEED_ENV", metavar="NAME", help="The environment (default: dev)."),
+    click.option("--url", metavar="URL", help="Another database than the manifest's."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+    click.option(
+        "--lock-timeout",
+        type=click.FloatRange(min=0),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for another runner.",
+    ),
+    click.option("--volume", "volumes", type=_Volume(), multiple=True, help="Override a volume for this run."),
+    click.option("--random-seed", type=int, metavar="N", help="Override the random seed for this run."),
+    click.option("--now", metavar="TIME", help="Override the clock for this run (ISO 8601, or today)."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Tell more, also about errors."),
+)
+
+
+def common(function: Function) -> Function:
+    """Add the common options to a command and hand them over as ``options``."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **given: Any) -> Any:
+        names = ("env", "url", "as_json", "lock_timeout", "quiet", "verbose", "random_seed", "now")
+        volumes = dict(given.pop("volumes"))
+        options = Options(volumes=volumes, **{name: given.pop(name) for name in names})
+        return function(*args, options=options, **given)
+
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command  # type: ignore[return-value]

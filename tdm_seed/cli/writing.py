@@ -1,0 +1,65 @@
+"""The commands that write: upgrade and downgrade; and plan, which says what upgrade would write."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from tdm_seed.cli.options import Options, common
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[SEED]...")
+@click.option("--again", multiple=True, metavar="SEED", help="Run this seed although it is applied; repeatable.")
+@common
+def plan(options: Options, targets: tuple[str, ...], again: tuple[str, ...]) -> None:
+    """Show what upgrade would do, and run nothing."""
+    from tdm_seed.cli import payload, render
+
+    with options.seeder() as seeder:
+        found = seeder.plan(_without_head(targets), again=again)
+        output = payload.plan(seeder, found)
+    render.plan(options, output, found)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[SEED]...")
+@click.option("--dry-run", is_flag=True, help="Run everything, show the changes, take all of it back.")
+@click.option("--migrate", is_flag=True, help="Run the Alembic migrations first, under the same lock.")
+@click.option("--again", multiple=True, metavar="SEED", help="Run this seed although it is applied; repeatable.")
+@common
+def upgrade(options: Options, targets: tuple[str, ...], dry_run: bool, migrate: bool, again: tuple[str, ...]) -> None:
+    """Apply what is pending: all that the environment lists, or the named SEEDs and what they need."""
+    from tdm_seed.cli import payload, render
+    from tdm_seed.cli.live import Live
+
+    begun = time.monotonic()
+    with Live(options) as live, options.seeder(live) as seeder:
+        results = seeder.upgrade(_without_head(targets), again=again, dry_run=dry_run, migrate=migrate)
+        output = payload.run("upgrade", seeder, results, dry_run=dry_run, begun=begun)
+    render.run(options, output, results)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("target", metavar="SEED|-1|base")
+@common
+def downgrade(options: Options, target: str) -> None:
+    """Revert a seed and those that depend on it, the last one (-1), or all (base)."""
+    from tdm_seed.cli import payload, render
+    from tdm_seed.cli.live import Live
+
+    begun = time.monotonic()
+    with Live(options) as live, options.seeder(live) as seeder:
+        live.announce(seeder.plan_downgrade(target))
+        results = seeder.downgrade(target)
+        output = payload.run("downgrade", seeder, results, dry_run=False, begun=begun)
+    render.run(options, output, results)
+
+
+def _without_head(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Take Alembic's ``head`` for what it is there: everything."""
+    return () if targets in (("head",), ("heads",)) else targets
+
+
+COMMANDS = (plan, upgrade, downgrade)
