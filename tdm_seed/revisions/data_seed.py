@@ -1,0 +1,118 @@
+"""A data seed: a CSV, JSON or JSON Lines file without a script, upserted into the table of its name."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from tdm_seed.errors import SeedError
+from tdm_seed.revisions.files import decode, read, shown
+from tdm_seed.revisions.headers import FIELDS, Given, first_paragraph
+from tdm_seed.revisions.spelling import did_you_mean
+from tdm_seed.values import Seed
+
+SUFFIXES = (".csv", ".json", ".jsonl")
+
+_HEADER = tuple(field for field in FIELDS if field != "data")  # the seed is its data
+_OWN = ("table", "key", "insert_only")
+_LINE = re.compile(r"\s*[\"']?([A-Za-z0-9_-]+)[\"']?\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """What the TOML file beside the data says, the description in the comment at its top; all optional."""
+
+    given: Mapping[str, Given]
+    table: str | None = None
+    key: tuple[str, ...] | None = None
+    insert_only: tuple[str, ...] = ()
+    description: str = ""
+
+
+def read_options(text: str, file: str) -> DataOptions:
+    """Read the TOML file beside a data seed.
+
+    Raises:
+        SeedError: with file and line: not TOML, an unknown key, a value of the wrong type.
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise SeedError(f"is not valid TOML: {error}", file=file, line=int(line.group(1)) if line else None) from error
+    lines = {match.group(1): number for number, line in enumerate(text.split("\n"), 1) if (match := _LINE.match(line))}
+    for name in found:
+        if name not in _HEADER and name not in _OWN:
+            raise SeedError(
+                f"{name} is no key of a data seed; there are {', '.join((*_OWN, *_HEADER))}",
+                hint=did_you_mean(name, (*_OWN, *_HEADER)),
+                file=file,
+                line=lines.get(name),
+            )
+
+    table = found.get("table")
+    if table is not None and (not isinstance(table, str) or not table.strip()):
+        raise SeedError(f"table = {table!r}: must be the name of a table", file=file, line=lines.get("table"))
+
+    def columns(name: str) -> tuple[str, ...] | None:
+        value = found.get(name)
+        if value is None:
+            return None
+        columns = [value] if isinstance(value, str) else value
+        if not isinstance(columns, list) or not columns or not all(isinstance(each, str) and each for each in columns):
+            raise SeedError(
+                f"{name} = {value!r}: must be a column or a list of columns", file=file, line=lines.get(name)
+            )
+        return tuple(columns)
+
+    comments = (line.lstrip(" #") for line in takewhile(lambda line: line.startswith("#"), text.split("\n")))
+    return DataOptions(
+        given={name: Given(value, lines.get(name)) for name, value in found.items() if name in _HEADER},
+        table=table,
+        key=columns("key"),
+        insert_only=columns("insert_only") or (),
+        description=first_paragraph(comments),
+    )
+
+
+class DataScript:
+    """The upsert of one data seed."""
+
+    has_verify = False
+    has_downgrade = False
+
+    def __init__(self, seed: Seed, root: Path) -> None:
+        self._seed = seed
+        self._file = shown(seed.path, root)
+        self._options = DataOptions({})
+        for path in seed.files:
+            if path != seed.path and path.suffix.lower() == ".toml":
+                file = shown(path, root)
+                self._options = read_options(decode(read(path, file), file), file)
+
+    def upgrade(self, db: Any) -> None:
+        """Upsert the file's rows by the key given, or the table's own."""
+        options = self._options
+        rows = getattr(db, self._seed.path.suffix.lower().lstrip("."))()
+        db.upsert(options.table or self._seed.name, rows, key=options.key, insert_only=options.insert_only)
+
+    def verify(self, db: Any) -> None:
+        """Do nothing: a data seed promises no more than its rows."""
+
+    def downgrade(self, db: Any) -> None:
+        """Refuse: which of the rows were there before is not known.
+
+        Raises:
+            SeedError: always.
+        """
+        raise SeedError(
+            "is a data seed and has no downgrade: which of its rows were there before is not known",
+            hint="Write a script of the same name beside the file, with `def downgrade(db):`.",
+            seed=self._seed.revision,
+            file=self._file,
+        )

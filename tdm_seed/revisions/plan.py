@@ -1,0 +1,158 @@
+"""The plan: which steps ``upgrade`` would take, in which order and why. Pure: no database, file or clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tdm_seed.errors import UsageError
+from tdm_seed.revisions.dependencies import Dependencies, dependencies
+from tdm_seed.revisions.resolve import find, select
+from tdm_seed.values import Action, Applied, Drift, Layer, Mode, Plan, Seed, Skipped, State, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an environment wants, as its manifest says."""
+
+    environment: str
+    layers: tuple[Layer, ...]
+    scenarios: tuple[str, ...] = ()
+    protected: bool = False
+
+
+def plan(
+    seeds: Sequence[Seed],
+    applied: Mapping[str, Applied],
+    *,
+    selection: Selection,
+    schema_revisions: frozenset[str] | None,
+    dialect_names: Sequence[str],
+    targets: Iterable[str] = (),
+    again: Iterable[str] = (),
+) -> Plan:
+    """Compute what ``upgrade`` would do.
+
+    ``applied`` holds the last history entry of each seed, ``schema_revisions`` every Alembic revision that
+    the database has (None: not known, then schema windows are not looked at), ``dialect_names`` what its
+    server answers to. With ``targets`` only those, what they need, and ``again`` are considered.
+
+    A seed whose ``requires_schema`` is missing keeps its step: see ``not_ready``.
+
+    Raises:
+        SeedError: when dependencies do not resolve.
+        UsageError: for a target that is no seed, or one that the environment does not want.
+    """
+    graph = dependencies(seeds)
+    wanted = _wanted(graph, selection)
+    repeated = frozenset(_target(text, graph.seeds, wanted, selection).revision for text in again)
+    aimed = [_target(text, graph.seeds, wanted, selection) for text in targets]
+    if aimed:
+        wanted = graph.with_needed(aimed) | repeated
+    steps: list[Step] = []
+    skipped: list[Skipped] = []
+    drift: list[Drift] = []
+    for seed in graph.seeds:
+        if seed.revision not in wanted:
+            continue
+        entry = applied.get(seed.revision)
+        step = _step(seed, entry, again=seed.revision in repeated)
+        if isinstance(step, Drift):
+            drift.append(step)
+        elif step is not None:
+            reason = _inapplicable(seed, schema_revisions, dialect_names)
+            if reason is None:
+                steps.append(step)
+            else:
+                left = "left unfinished, and " if step.action is Action.CONTINUE else ""
+                skipped.append(Skipped(seed, left + reason))
+    if not aimed:
+        drift += _gone(seeds, applied)
+    return Plan(tuple(steps), tuple(skipped), tuple(sorted(drift, key=lambda each: each.seed)))
+
+
+def not_ready(plan: Plan, schema_revisions: frozenset[str] | None) -> list[Step]:
+    """Return the steps that the schema is not ready for; none where its revisions are not known."""
+    if schema_revisions is None:
+        return []
+    return [step for step in plan.steps if step.seed.requires_schema not in (None, *schema_revisions)]
+
+
+def _wanted(graph: Dependencies, selection: Selection) -> frozenset[str]:
+    """Return what the environment lists and all that needs: reference seeds cannot pull a scenario in."""
+    return graph.with_needed(select(graph.seeds, selection.layers, selection.scenarios, protected=selection.protected))
+
+
+def _target(text: str, seeds: Sequence[Seed], wanted: frozenset[str], selection: Selection) -> Seed:
+    """Find a seed that the command names; the environment must want it."""
+    seed = find(seeds, text)
+    if seed.revision in wanted:
+        return seed
+    if selection.protected and seed.layer is Layer.SCENARIO:
+        hint = "It is protected, and protected environments have no scenarios."
+    elif seed.layer is Layer.SCENARIO:
+        hint = f'Nothing listed, nothing run: add "{seed.qualified_name}" to `scenarios` in its manifest'
+        hint += "." if Layer.SCENARIO in selection.layers else ', and "scenario" to `layers`.'
+    else:
+        hint = 'Add "reference" to `layers` in its manifest.'
+    raise UsageError(
+        f"the environment {selection.environment} does not want {seed.qualified_name}",
+        hint=hint,
+        seed=seed.revision,
+    )
+
+
+def _step(seed: Seed, entry: Applied | None, *, again: bool) -> Step | Drift | None:
+    """Decide about one seed from its last history entry alone."""
+    if entry is None:
+        return Step(seed, Action.APPLY, "new")
+    if entry.state in (State.REVERTED, State.RESET):
+        return Step(seed, Action.APPLY, str(entry.state))
+    changed = entry.checksum != seed.checksum
+    if entry.state is State.RUNNING:
+        return Step(seed, Action.CONTINUE, "left unfinished, and changed since" if changed else "left unfinished")
+    if again:
+        return Step(seed, Action.REAPPLY, "again")
+    if changed and seed.mode is Mode.ONCE:
+        return Drift(
+            seed.revision,
+            seed.layer,
+            f"changed since it was {entry.state}; it runs once, so it is left alone: "
+            f"`tdm-seed upgrade --again {seed.name}` applies it again",
+        )
+    if changed:
+        return Step(seed, Action.REAPPLY, "changed")
+    return Step(seed, Action.REAPPLY, "always") if seed.mode is Mode.ALWAYS else None
+
+
+def _inapplicable(seed: Seed, schema_revisions: frozenset[str] | None, dialect_names: Sequence[str]) -> str | None:
+    """Say why a seed does not run on this database now; None when it does."""
+    if seed.dialects and not set(seed.dialects) & set(dialect_names):
+        return f"for {', '.join(seed.dialects)} only"
+    if schema_revisions is not None and seed.schema_until in schema_revisions:
+        return f"no longer applies from {seed.schema_until}"
+    return None
+
+
+def _gone(seeds: Sequence[Seed], applied: Mapping[str, Applied]) -> list[Drift]:
+    """Report seeds that history holds and the files do not."""
+    active = {
+        revision: entry for revision, entry in applied.items() if entry.state not in (State.REVERTED, State.RESET)
+    }
+    files = {seed.revision for seed in seeds}
+    unapplied: dict[str, list[Seed]] = {}
+    for seed in seeds:
+        if seed.revision not in active:
+            unapplied.setdefault(seed.checksum, []).append(seed)
+    found = []
+    for revision, entry in active.items():
+        if revision in files:
+            continue
+        alike = unapplied.get(entry.checksum, [])
+        reason = "its file is gone"
+        if entry.state is State.RUNNING:
+            reason += ", and it was left unfinished"
+        if len(alike) == 1:
+            reason += f"; renamed to {alike[0].revision}?"
+        found.append(Drift(revision, entry.layer, reason))
+    return found
