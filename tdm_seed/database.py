@@ -260,7 +260,7 @@ class Database:
             VerificationFailed: with the line of the statement and what it gave.
         """
         for statement in self._checked(section.text, section):
-            place = {"file": self._shown(section.path), "line": section.line + statement.line - 1}
+            place: dict[str, Any] = {"file": self._shown(section.path), "line": section.line + statement.line - 1}
             try:
                 result = self.connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
                 found = result.fetchmany(2) if result.returns_rows else []
@@ -390,4 +390,3 @@ _NO_TRANSACTION = (
 def _one_line(sql: str) -> str:
     text = " ".join(sql.split())
     return text if len(text) <= 100 else text[:100] + "…"
-

@@ -40,7 +40,8 @@ class TdmSeedError(Exception):
     """The root of everything that tdm-seed raises on purpose.
 
     ``message`` says what failed and why in one sentence, ``hint`` what to do about it, ``place`` where it was.
-    ``str()`` joins the three. ``code`` is the stable word that ``--json`` prints, ``exit_code`` what the command returns.
+    ``str()`` joins the three. ``code`` is the stable word that ``--json`` prints, ``exit_code`` what the command
+    returns.
     """
 
     code: ClassVar[str] = "failed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.errors import DatabaseError
 from tdm_seed.values import Applied, Changes, Layer, State
+
 
 @dataclass(frozen=True)
 class History:
@@ -145,7 +146,7 @@ def _write(entry: Applied) -> dict[str, Any]:
     }
 
 
-def _read(row: Mapping[str, Any]) -> Applied:
+def _read(row: sa.RowMapping) -> Applied:
     return Applied(
         id=row["id"],
         seed=row["seed"],

@@ -50,7 +50,7 @@ class Options:
         return Seeder(self.environment(), lock_timeout=self.lock_timeout, progress=progress)
 
 
-class _Volume(click.ParamType):
+class _Volume(click.ParamType[tuple[str, int]]):
     name = "name=rows"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:

@@ -61,7 +61,8 @@ def _time(milliseconds: int) -> str:
 def _results(results: Sequence[StepResult]) -> Table:
     table = _table("Seed", "Layer", "Done", "Rows per table", "Time")
     for result in results:
-        rows = "\n".join(f"{name or '(unknown)'} {changes}" for name, changes in result.tables.items())
+        touched = {name: changes for name, changes in result.tables.items() if changes != Changes()}
+        rows = "\n".join(f"{name or '(unknown)'} {changes}" for name, changes in touched.items())
         table.add_row(
             result.seed.revision,
             str(result.seed.layer),
@@ -173,8 +174,8 @@ def show(options: Options, output: dict[str, Any]) -> None:
     table = _table("Field", "Value")
     for field, value in output.items():
         if value not in (None, [], ""):
-            shown = ", ".join(value) if isinstance(value, list) else value
-            table.add_row(field.replace("_", " "), {True: "yes", False: "no"}.get(shown, str(shown)))
+            shown = ", ".join(value) if isinstance(value, list) else str(value)
+            table.add_row(field.replace("_", " "), ("no", "yes")[value] if isinstance(value, bool) else shown)
     _print(table)
 
 

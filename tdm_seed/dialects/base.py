@@ -47,8 +47,8 @@ class Dialect:
     default_port: ClassVar[int | None] = None
     #: The sqlglot tokenizer that knows this database's quotes.
     tokenizer: ClassVar[str] = ""
-    #: What its driver raises where we use it without SQLAlchemy.
-    driver_errors: ClassVar[tuple[type[Exception], ...]] = ()
+    #: What the database's mistakes arrive as: SQLAlchemy's exceptions, and the driver's where we use it directly.
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError,)
     #: Up to this many rows an upsert's source relation is part of the statement; above, a temporary table.
     inline_rows: ClassVar[int] = 50
     #: False where a statement such as CREATE TABLE commits the transaction it stands in.
@@ -111,7 +111,8 @@ class Dialect:
     ) -> AbstractContextManager[HeldLock]:
         """Hold the run's lock; wait at most ``timeout`` seconds and tell ``on_wait`` once who holds it.
 
-        A dry run leaves no trace in the database, not even the holder's name. Without locks of its own, a database is guarded by a file on this machine only.
+        A dry run leaves no trace in the database, not even the holder's name. Without locks of its own, a database is
+        guarded by a file on this machine only.
 
         Raises:
             Locked: the lock was not to be had in time.
@@ -176,9 +177,7 @@ class Dialect:
 
     def _run_one(self, connection: Connection, statement: Statement) -> int:
         try:
-            return connection.exec_driver_sql(
-                statement.text, execution_options={"no_parameters": True}
-            ).rowcount
+            return connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True}).rowcount
         except sa.exc.DBAPIError as error:
             raise StatementFailed(statement.line, error) from error
 
@@ -198,9 +197,7 @@ class Dialect:
         """Tell whether values of these columns keep their exact type inside a statement."""
         return True
 
-    def create_source(
-        self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()
-    ) -> None:
+    def create_source(self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()) -> None:
         """Create an empty temporary table with the columns and exact types of a query.
 
         ``key`` names the columns that rows will be looked up by, for databases that need an index to do so.
@@ -296,9 +293,7 @@ class Uncut:
         """Do nothing: the kernel frees it only when the holder ends."""
 
 
-def poll(
-    attempt: Callable[[], bool], who: Callable[[], str], timeout: float, on_wait: Callable[[str], None]
-) -> None:
+def poll(attempt: Callable[[], bool], who: Callable[[], str], timeout: float, on_wait: Callable[[str], None]) -> None:
     """Try for a lock until ``timeout`` seconds are over, from every 50 ms to every half second.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
 
 from tdm_seed.errors import DatabaseError, TdmSeedError
 
@@ -23,22 +24,20 @@ def find(connection: Connection, tables: Sequence[sa.Table]) -> None:
             for key in keys:
                 parent = (key["referred_schema"], key["referred_table"])
                 if (schema, child) in touched or parent in touched:
-                    _prove(connection, sa.table(child, schema=schema), sa.table(parent[1], schema=parent[0]), key)
+                    _prove(connection, key, schema, child)
 
 
-def _prove(connection: Connection, child: sa.TableClause, parent: sa.TableClause, key: object) -> None:
-    columns, referred = key["constrained_columns"], key["referred_columns"]  # type: ignore[index]
-    near, far = child.alias("c"), parent.alias("p")
-    ours = [sa.column(name, _selectable=near) for name in columns]
-    theirs = [sa.column(name, _selectable=far) for name in referred]
+def _prove(connection: Connection, key: ReflectedForeignKeyConstraint, schema: str | None, child: str) -> None:
+    columns, referred = key["constrained_columns"], key["referred_columns"]
+    near = sa.table(child, *map(sa.column, columns), schema=schema).alias("c")
+    far = sa.table(key["referred_table"], *map(sa.column, referred), schema=key["referred_schema"]).alias("p")
+    ours, theirs = [near.c[name] for name in columns], [far.c[name] for name in referred]
     missing = ~sa.exists(
         sa.select(sa.literal(1)).select_from(far).where(*(a == b for a, b in zip(ours, theirs, strict=True)))
     )
-    statement = (
-        sa.select(*ours).select_from(near).where(missing, *(column.is_not(None) for column in ours)).limit(1)
-    )
+    statement = sa.select(*ours).select_from(near).where(missing, *(column.is_not(None) for column in ours)).limit(1)
     if row := connection.execute(statement).first():
-        raise orphan(child.name, columns, tuple(row), parent.name)
+        raise orphan(child, columns, tuple(row), key["referred_table"])
 
 
 def orphan(table: str, columns: Iterable[str], values: Iterable[object], parent: str) -> TdmSeedError:

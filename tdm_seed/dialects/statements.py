@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tdm_seed.errors import SeedError
 
 if TYPE_CHECKING:
-    from sqlglot.tokens import Token
+    from sqlglot.tokenizer_core import Token
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def run(session: Session, entries: Sequence[Applied], tables: Iterable[str] = ()
             (table.fullname, column.name)
             for table in _with_parents(schema, found)
             if (column := session.dialect.numbered(table)) is not None
-            and (name := f"{table.fullname}.{column.name}") not in given - chosen
+            and f"{table.fullname}.{column.name}" not in given - chosen
         }
         return [_table(session, schema, table, numbered) for table in sorted(found, key=lambda t: t.fullname)]
 
@@ -137,7 +137,7 @@ def _number(value: bool | int | float | Decimal) -> bytes:
     if not number.is_finite():
         return str(number).lower().encode()
     normal = number.normalize()
-    return (b"0" if not normal else f"{normal:f}".encode())
+    return b"0" if not normal else f"{normal:f}".encode()
 
 
 def _json(value: Any) -> Any:

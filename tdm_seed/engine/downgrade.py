@@ -29,7 +29,7 @@ def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tup
     if target == "base":
         chosen = newest
     elif target.startswith("-") and target[1:].isdigit():
-        chosen = newest[: int(target)* -1]
+        chosen = newest[: int(target) * -1]
         if len(chosen) < -int(target):
             raise UsageError(f"only {len(chosen)} seeds are applied", hint="`downgrade base` reverts all of them.")
     else:

@@ -39,8 +39,7 @@ def check_downgrade(session: Session, steps: Sequence[Step]) -> None:
                 "has no downgrade, so nothing was reverted",
                 seed=step.seed.revision,
                 file=_shown(session, step.seed.path),
-                hint="Write one (`def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL), "
-                "or bring the database back with `tdm-seed reset`.",
+                hint="Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL.",
             )
     _sql(session, (step.seed for step in steps))
 
@@ -52,8 +51,7 @@ def _right_environment(session: Session, plan: Plan, entries: Sequence[Applied])
         raise Protected(
             f"this database was seeded as {marked!r}, so no scenario of {session.environment.name!r} is run in it",
             seed=scenario.revision,
-            hint=f"Is the URL right? For a copy that shall be {session.environment.name!r} from now on: "
-            f"`tdm-seed stamp --environment {session.environment.name}`.",
+            hint=f"Is the URL right? `--env {marked}` is what belongs to this database.",
         )
 
 

@@ -88,9 +88,7 @@ class Promise:
         session.progress.reached("after commit")
         return result
 
-    def _leave_running(
-        self, step: Step, db: Database, started: datetime, begun: float, error: BaseException
-    ) -> None:
+    def _leave_running(self, step: Step, db: Database, started: datetime, begun: float, error: BaseException) -> None:
         """Write why the seed stays ``running``, if the database still answers."""
         reason = error.message if isinstance(error, TdmSeedError) else f"{type(error).__name__}: {error}"
         try:
@@ -152,9 +150,7 @@ class Promise:
         except AssertionError as error:
             raise failed_assertion(error, seed) from error
 
-    def _result(
-        self, step: Step, db: Database, begun: float, state: State | None = None
-    ) -> StepResult:
+    def _result(self, step: Step, db: Database, begun: float, state: State | None = None) -> StepResult:
         state = state or (State.REVERTED if step.action is Action.DOWNGRADE else State.APPLIED)
         return StepResult(
             seed=step.seed,
@@ -165,9 +161,7 @@ class Promise:
             duration_ms=round((time.monotonic() - begun) * 1000),
         )
 
-    def _record(
-        self, result: StepResult, db: Database | None, started: datetime, *, reason: str | None = None
-    ) -> None:
+    def _record(self, result: StepResult, db: Database | None, started: datetime, *, reason: str | None = None) -> None:
         session, seed = self.session, result.seed
         if self.dry_run:
             return
@@ -219,7 +213,7 @@ def seed_errors(session: Session, seed: Seed) -> Iterator[None]:
         yield
     except TdmSeedError as error:
         raise error.located(seed=seed.revision, **place(error)) from error.__cause__
-    except (sa.exc.SQLAlchemyError, *session.dialect.driver_errors) as error:
+    except session.dialect.driver_errors as error:
         translated = session.dialect.translate_error(error)
         raise translated.located(seed=seed.revision, **place(error)) from error
     except Exception as error:

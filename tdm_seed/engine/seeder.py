@@ -51,7 +51,8 @@ class Seeder:
     @cached_property
     def seeds(self) -> tuple[Seed, ...]:
         """All seeds of the project, read without running any."""
-        return discover(self.environment.project.seeds, dialect_names())
+        project = self.environment.project
+        return discover(project.seeds, dialect_names(), root=project.root)
 
     @property
     def database(self) -> str:
@@ -143,9 +144,7 @@ class Seeder:
         return plan(
             self.seeds,
             states(entries),
-            selection=Selection(
-                environment.name, environment.layers, environment.scenarios, environment.protected
-            ),
+            selection=Selection(environment.name, environment.layers, environment.scenarios, environment.protected),
             schema_revisions=self._session.schema_revisions(heads),
             dialect_names=self._session.names,
             targets=targets,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed import __version__
@@ -67,7 +66,7 @@ class Session:
         self.engine = self.dialect.engine(self.url, f"tdm-seed {self.holder}")
         try:
             self.connection = self.engine.connect()
-        except (sa.exc.SQLAlchemyError, *self.dialect.driver_errors) as error:
+        except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error, self.url) from error
         with self.reading():
             self.names = self.dialect.names(self.connection)
@@ -131,7 +130,7 @@ class Session:
         """Turn what the driver says into sentences."""
         try:
             yield
-        except (sa.exc.SQLAlchemyError, *self.dialect.driver_errors) as error:
+        except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error) from error
 
     @contextmanager

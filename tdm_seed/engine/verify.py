@@ -32,11 +32,7 @@ def run(
 
     Volumes are those that the seed was applied with, so that its counts still hold.
     """
-    applied = {
-        name: entry
-        for name, entry in states(entries).items()
-        if entry.state in (State.APPLIED, State.STAMPED)
-    }
+    applied = {name: entry for name, entry in states(entries).items() if entry.state in (State.APPLIED, State.STAMPED)}
     named = {find(seeds, target).revision for target in targets}
     found = []
     for seed in seeds:

@@ -109,7 +109,9 @@ def _decimal(scale: int | None) -> Converter:
 
     def convert(value: Any) -> Decimal:
         try:
-            number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+            number = (
+                value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+            )
             return number.quantize(step, ROUND_HALF_UP) if step is not None and number.is_finite() else number
         except InvalidOperation as error:
             raise ValueError("not a decimal number") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -33,8 +33,8 @@ class Source:
 
     relation: sa.FromClause
     total: int
-    values: dict[str, sa.ColumnElement[Any]]
-    raw: dict[str, sa.ColumnElement[Any]]
+    values: Mapping[str, sa.ColumnElement[Any]]
+    raw: Mapping[str, sa.ColumnElement[Any]]
 
     @property
     def number(self) -> sa.ColumnElement[int]:
@@ -92,25 +92,16 @@ def source(
     """
     few = list(islice(rows, dialect.inline_rows + 1))
     references = any(one.looks_up is not None for one in given)
-    if (
-        len(few) <= dialect.inline_rows
-        and few
-        and not references
-        and dialect.may_inline([one.column for one in given])
-    ):
+    if len(few) <= dialect.inline_rows and few and not references and dialect.may_inline([one.column for one in given]):
         yield _inline(given, few)
         return
     key_columns = [_label(place, one) for place, one in enumerate(given) if one.column.name in key]
     dialect.create_source(connection, name, _shape(table, given), key_columns)
     staged = _staged(name, given)
     columns = ("n", *(f"c{place}" for place in range(len(given))))
-    total = dialect.fill_source(
-        connection, staged, columns, ((number, *values) for number, values in chain(few, rows))
-    )
+    total = dialect.fill_source(connection, staged, columns, ((number, *values) for number, values in chain(few, rows)))
     values = {one.column.name: staged.columns[_label(place, one)] for place, one in enumerate(given)}
-    raw = {
-        one.name: staged.columns[f"c{place}"] for place, one in enumerate(given) if one.looks_up is not None
-    }
+    raw = {one.name: staged.columns[f"c{place}"] for place, one in enumerate(given) if one.looks_up is not None}
     yield Source(staged, total, values, raw)
     dialect.drop_source(connection, name)
 
@@ -139,6 +130,7 @@ def _inline(given: Sequence[Given], few: Sequence[Numbered]) -> Source:
 
 def _shape(table: sa.Table, given: Sequence[Given]) -> sa.Select[Any]:
     """Describe the temporary table as an empty query, so that the database copies the exact types."""
+    never = sa.literal_column("1") == sa.literal_column("0")
     columns: list[sa.ColumnElement[Any]] = [sa.literal_column("0").label("n")]
     base: sa.FromClause = table
     for place, one in enumerate(given):
@@ -146,10 +138,10 @@ def _shape(table: sa.Table, given: Sequence[Given]) -> sa.Select[Any]:
             columns.append(one.column.label(f"c{place}"))
         else:
             parent = one.looks_up.table.alias(f"p{place}")
-            base = base.outerjoin(parent, sa.literal_column("1") == sa.literal_column("0"))
+            base = base.outerjoin(parent, never)
             columns.append(parent.c[one.looks_up.name].label(f"c{place}"))
             columns.append(one.column.label(f"r{place}"))
-    return sa.select(*columns).select_from(base).where(sa.literal_column("1") == sa.literal_column("0"))
+    return sa.select(*columns).select_from(base).where(never)
 
 
 def _staged(name: str, given: Sequence[Given]) -> sa.Table:

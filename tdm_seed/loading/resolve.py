@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,7 +24,8 @@ def look_up(connection: Connection, source: Source, given: Sequence[Given]) -> N
                 .scalar_subquery()
             )
             target = source.values[one.column.name]
-            assert isinstance(source.relation, sa.Table) and isinstance(target, sa.Column)
+            assert isinstance(source.relation, sa.Table)
+            assert isinstance(target, sa.Column)
             connection.execute(
                 sa.update(source.relation)
                 .values({target.name: found})
@@ -50,7 +50,7 @@ def refuse_dangling(
         if one.parent is None or one.looks_up is None:
             continue
         query = sa.select(source.number, source.raw[one.name]).where(dangling(source, one))
-        row: sa.Row[Any] | None = connection.execute(query.order_by(source.number).limit(1)).first()
+        row = connection.execute(query.order_by(source.number).limit(1)).first()
         if row:
             raise SeedError(
                 f"no row of {one.parent.name} has {one.looks_up.name} = {row[1]!r}",

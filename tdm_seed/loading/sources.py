@@ -76,7 +76,7 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
 
 
 def _json(source: RowsFile) -> Iterator[tuple[int, Row]]:
-    """Read a list of objects; numbers with a point stay exact (Decimal). The whole file is in memory: see JSON Lines."""
+    """Read a list of objects; numbers with a point stay exact. The whole file is in memory, unlike JSON Lines."""
     try:
         rows = json.loads(source.path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except json.JSONDecodeError as error:
@@ -100,9 +100,7 @@ def _jsonl(source: RowsFile) -> Iterator[tuple[int, Row]]:
             except json.JSONDecodeError as error:
                 raise SeedError(f"this is not JSON: {error.msg}", file=source.shown, line=line) from error
             if not isinstance(row, dict):
-                raise SeedError(
-                    f"{type(row).__name__} where an object is expected", file=source.shown, line=line
-                )
+                raise SeedError(f"{type(row).__name__} where an object is expected", file=source.shown, line=line)
             yield line, row
 
 
@@ -136,9 +134,7 @@ def rows_of(given: Iterable[Any]) -> Rows | None:
     if first is None:
         return None
     if not isinstance(first[1], dict):
-        raise SeedError(
-            f"a row must be a dict of column names and values, not {type(first[1]).__name__}", row=first[0]
-        )
+        raise SeedError(f"a row must be a dict of column names and values, not {type(first[1]).__name__}", row=first[0])
     columns = tuple(first[1])
     if not columns:
         raise SeedError("a row must name at least one column", row=first[0])
@@ -146,9 +142,7 @@ def rows_of(given: Iterable[Any]) -> Rows | None:
     return Rows(columns, _tuples(chain((first,), numbered), columns), shown, counts_lines)
 
 
-def _tuples(
-    numbered: Iterable[tuple[int, Row]], columns: tuple[str, ...]
-) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def _tuples(numbered: Iterable[tuple[int, Row]], columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[Any, ...]]]:
     size = len(columns)
     for number, row in numbered:
         try:

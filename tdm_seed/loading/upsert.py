@@ -39,9 +39,7 @@ class Upsert:
         """Bring the table's rows into the state that the source describes and count what changed."""
         look_up(self.connection, source, self.given)
         later = [one for one in self.given if one.points_into(self.table)]
-        refuse_dangling(
-            self.connection, source, [one for one in self.given if one not in later], self.rows, self.table
-        )
+        refuse_dangling(self.connection, source, [one for one in self.given if one not in later], self.rows, self.table)
         self._refuse_duplicates(source)
         waits = sa.or_(sa.false(), *(dangling(source, one) for one in later))
         if later and self.connection.scalar(sa.select(sa.func.count()).select_from(source.relation).where(waits)):

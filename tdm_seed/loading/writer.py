@@ -147,9 +147,7 @@ class Writer:
             return relation.total
 
     @contextmanager
-    def _source(
-        self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()
-    ) -> Iterator[Source]:
+    def _source(self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()) -> Iterator[Source]:
         numbered = converted(table, given, rows)
         self._sources += 1  # a generator of rows may itself write
         name = f"tdm_seed_source_{self._sources}"
@@ -197,7 +195,7 @@ class Writer:
             yield
         except TdmSeedError as error:
             raise error.located(table=table.name, file=rows.file if rows else None) from error.__cause__
-        except (sa.exc.SQLAlchemyError, *self.dialect.driver_errors) as error:
+        except self.dialect.driver_errors as error:
             translated = self.dialect.translate_error(error)
             raise translated.located(table=table.name, file=rows.file if rows else None) from error
 

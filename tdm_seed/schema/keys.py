@@ -76,7 +76,7 @@ def checked_key(table: sa.Table, key: str | Collection[str]) -> tuple[str, ...]:
 
 def foreign_keys(table: sa.Table) -> list[sa.ForeignKeyConstraint]:
     """List the foreign keys of a table in the order of their columns."""
-    return sorted(table.foreign_key_constraints, key=lambda key: key.column_keys)
+    return sorted(table.foreign_key_constraints, key=lambda key: tuple(key.column_keys))
 
 
 def refers_to_itself(table: sa.Table) -> bool:

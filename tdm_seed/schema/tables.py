@@ -74,9 +74,7 @@ class Schema:
         with warnings.catch_warnings():
             # Types that SQLAlchemy does not know stay NullType, which is how they are treated on purpose.
             warnings.simplefilter("ignore", sa.exc.SAWarning)
-            table = sa.Table(
-                name, self._metadata, schema=schema, autoload_with=self._inspector, resolve_fks=False
-            )
+            table = sa.Table(name, self._metadata, schema=schema, resolve_fks=False, autoload_with=self._connection)
         self._dialect.refine(self._connection, table)
         for column in table.columns:
             if isinstance(column.type, sa.JSON):

@@ -76,7 +76,7 @@ def _schema(key: str) -> str | None:
 
 def _write(connection: Connection, table: sa.TableClause, holder: str) -> None:
     """Leave the holder's name; a role that may not create tables goes without."""
-    name = connection.dialect.identifier_preparer.format_table(table)  # type: ignore[arg-type]
+    name = connection.dialect.identifier_preparer.format_table(table)
     try:
         connection.exec_driver_sql(
             f"CREATE TABLE IF NOT EXISTS {name} (id INT PRIMARY KEY, holder VARCHAR(200) NOT NULL)"

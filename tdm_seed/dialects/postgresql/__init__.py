@@ -35,7 +35,7 @@ class PostgreSQL(Dialect):
     driver: ClassVar[str] = "postgresql+psycopg"
     default_port: ClassVar[int | None] = 5432
     tokenizer: ClassVar[str] = "postgres"
-    driver_errors: ClassVar[tuple[type[Exception], ...]] = (psycopg.Error,)
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, psycopg.Error)
 
     def url(self, url: URL) -> URL:
         """Use psycopg, and spell asyncpg's ``ssl`` as libpq's ``sslmode``."""
@@ -118,7 +118,7 @@ class PostgreSQL(Dialect):
         return filled
 
     def may_inline(self, columns: Sequence[sa.Column[Any]]) -> bool:
-        """Leave out types whose bind cast loses precision or a modifier: REAL, TIMESTAMP(0), BIT(n), domains …"""
+        """Leave out types whose bind cast loses precision or a modifier, such as REAL, TIMESTAMP(0) and BIT(n)."""
         return all(
             isinstance(column.type, _INLINE)
             and not isinstance(column.type, (sa.Float, sa.Enum, types.DOMAIN))

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import Connection, Engine
 
 #: Execution option that adds OVERRIDING SYSTEM VALUE to an INSERT, which SQLAlchemy has no construct for.
@@ -52,9 +53,12 @@ def advance(connection: Connection, table: sa.Table) -> None:
     if column is None:
         return
     preparer = connection.dialect.identifier_preparer
-    sequence = sequence_of(column) or connection.execute(
-        sa.select(sa.func.pg_get_serial_sequence(preparer.format_table(table), column.name))
-    ).scalar()
+    sequence = (
+        sequence_of(column)
+        or connection.execute(
+            sa.select(sa.func.pg_get_serial_sequence(preparer.format_table(table), column.name))
+        ).scalar()
+    )
     if not sequence:
         return
     largest, current = connection.execute(
@@ -65,4 +69,4 @@ def advance(connection: Connection, table: sa.Table) -> None:
         {"sequence": sequence},
     ).one()
     if largest is not None and largest > 0 and (current is None or largest > current):
-        connection.execute(sa.select(sa.func.setval(sa.cast(sequence, sa.dialects.postgresql.REGCLASS), largest)))
+        connection.execute(sa.select(sa.func.setval(sa.cast(sequence, REGCLASS), largest)))

@@ -152,16 +152,16 @@ class SQLite(Dialect):
         """Run ``foreign_key_check`` over these tables and over those that point to them."""
         names = {table.name for table in tables}
         keys = sa.inspect(connection).get_multi_foreign_keys()
-        children = {
-            child for (_, child), found in keys.items() for key in found if key["referred_table"] in names
-        }
+        children = {child for (_, child), found in keys.items() for key in found if key["referred_table"] in names}
         self._prove(connection, sorted(names | children))
 
     def _prove(self, connection: Connection, tables: Sequence[str] | None) -> None:
         quote = connection.dialect.identifier_preparer.quote_identifier
-        checks = ["PRAGMA foreign_key_check"] if tables is None else [
-            f"PRAGMA foreign_key_check({quote(name)})" for name in tables
-        ]
+        checks = (
+            ["PRAGMA foreign_key_check"]
+            if tables is None
+            else [f"PRAGMA foreign_key_check({quote(name)})" for name in tables]
+        )
         for check in checks:
             if row := connection.exec_driver_sql(check).first():
                 raise self._orphan(connection, *row)
