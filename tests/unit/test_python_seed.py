@@ -151,7 +151,7 @@ READS = [
     "(HERE / 'names.txt').read_text()",
     "(HERE / '..' / 'shop' / 'names.txt').read_bytes()",
     "os.close(os.open(HERE / 'names.txt', os.O_RDONLY))",
-    "shutil.copy(HERE / 'names.txt', os.devnull)",
+    "shutil.copyfile(HERE / 'names.txt', HERE / 'copied.txt')",
 ]
 IMPORTS = "import os, pathlib, shutil\nHERE = pathlib.Path(__file__).parent\n"
 

@@ -1,0 +1,1 @@
+"""What tests need: real database servers and throwaway databases on them."""
