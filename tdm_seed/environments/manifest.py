@@ -1,0 +1,103 @@
+"""A manifest, ``seeds/environments/<name>.toml``, with everything it extends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdm_seed.environments.setting import Setting, nearest
+from tdm_seed.environments.toml_file import TomlFile
+from tdm_seed.errors import UsageError
+
+KEYS = (
+    "extends", "description", "url", "hosts", "layers", "scenarios", "random_seed", "now", "locale",
+    "reset", "protected", "keep", "volumes", "source", "rebuild",
+)  # fmt: skip
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The settings of an environment after ``extends``: the nearest file wins, volumes one by one."""
+
+    name: str
+    file: str
+    settings: Mapping[str, Setting]
+    volumes: Mapping[str, Setting]
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """List the environments of a folder in order; files whose name no environment may have are left out."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem)))
+
+
+def read(name: str, folder: Path, root: Path, environ: Mapping[str, str]) -> Manifest:
+    """Read a manifest and what it extends.
+
+    Raises:
+        UsageError: no such environment, a name none may have, a file that is not TOML, an unknown key, a
+            password written out, an ``extends`` that leads in a circle; with file and line.
+    """
+    return _read(name, folder, root, environ, ())
+
+
+def _read(name: str, folder: Path, root: Path, environ: Mapping[str, str], below: tuple[str, ...]) -> Manifest:
+    own = TomlFile.read(_find(name, folder), root)
+    settings = own.table() or {}
+    check_keys(settings, KEYS, "a manifest")
+    for key in ("url", "source"):
+        if key in settings:
+            refuse_password(settings[key])
+    volumes = own.table("volumes") or {}
+    settings.pop("volumes", None)
+    extends = settings.pop("extends", None)
+    if extends is None:
+        return Manifest(name, own.shown, settings, volumes)
+    base = extends.text(environ).strip()
+    chain = (*below, name)
+    if base in chain:
+        circle = " -> ".join((*chain[chain.index(base) :], base))
+        raise extends.refuse(f"the manifests extend one another in a circle: {circle}", "Take one out.")
+    if not _NAME.fullmatch(base) or not (folder / f"{base}.toml").is_file():
+        raise extends.refuse(f"there is no environment {base!r} to extend", nearest(base, names(folder)))
+    inherited = _read(base, folder, root, environ, chain)
+    return Manifest(name, own.shown, {**inherited.settings, **settings}, {**inherited.volumes, **volumes})
+
+
+def check_keys(settings: Mapping[str, Setting], allowed: tuple[str, ...], where: str) -> None:
+    """Refuse a key that is not among the allowed ones, with the one that was probably meant."""
+    for key, setting in settings.items():
+        if key not in allowed:
+            raise UsageError(
+                f"{where} has no key {key!r}",
+                hint=nearest(key, allowed),
+                file=setting.file,
+                line=setting.line,
+            )
+
+
+def refuse_password(setting: Setting) -> None:
+    """Refuse a password that stands in the file, where version control would keep it; it is not repeated."""
+    if setting.open_password():
+        raise setting.refuse(
+            "a password is written out here, and files are shared",
+            "Take it from a variable: scheme://user:${DB_PASSWORD}@host/name. "
+            "A default, ${DB_PASSWORD:-…}, is written out, too.",
+        )
+
+
+def _find(name: str, folder: Path) -> Path:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of an environment",
+            hint="Small letters, digits, _ and -, beginning with a letter or a digit.",
+        )
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = names(folder)
+        hint = nearest(name, known) if known else f"Write one: {path}."
+        raise UsageError(f"there is no environment {name!r}", hint=hint)
+    return path
