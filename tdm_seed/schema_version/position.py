@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tdm_seed.environments.project import Project
-from tdm_seed.errors import SchemaNotReady, UsageError
+from tdm_seed.errors import SchemaNotReady
 from tdm_seed.schema_version import version_table
 from tdm_seed.schema_version.location import Location
 from tdm_seed.schema_version.version_table import VersionTable
@@ -112,15 +112,16 @@ class SchemaVersion:
         with Target(url, connection) as target:
             ours = target.connection
             probe, handover = self._probe(target)
-            self._compare(probe, target)
+            self._refuse_another(probe, target)
             before = self.heads(ours)
             self.revisions(before)
             self._upgrade(target, handover)
             after = self.heads(ours)
             if self.revisions(after) != frozenset(self._scripts.stands_on):
                 raise SchemaNotReady(
-                    f"this ran through, but {target} is {_at(after)} instead of {_at(self.newest())}",
-                    hint="Alembic must run there, context.run_migrations(), and what it does must be committed.",
+                    f"this ran through, but by the table {self._table()} the database {target} is {_at(after)} instead "
+                    f"of {_at(self.newest())}",
+                    hint="Is it the table that env.py uses? Does env.py run the migrations, and commit?",
                     file=self._scripts.env_py,
                 )
             return MigrationResult(before, after)
@@ -149,21 +150,14 @@ class SchemaVersion:
         self._seen.append(VersionTable(found.version_table, found.version_table_schema))
         return found, handover
 
-    def _compare(self, probe: Probe, target: Target) -> None:
-        """Refuse an ``env.py`` that works with another database or another version table than we would."""
+    def _refuse_another(self, probe: Probe, target: Target) -> None:
+        """Refuse an ``env.py`` that works with another database, with the lines that it needs."""
         from tdm_seed.schema_version.probing import REMEDY, named
 
         if not probe.uses_our_url:
             raise SchemaNotReady(
                 f"this migrates another database, {named(probe)}, not that of the environment, {target}",
                 hint=REMEDY,
-                file=self._scripts.env_py,
-            )
-        ours, theirs = self._table(), VersionTable(probe.version_table, probe.version_table_schema)
-        if ours != theirs:
-            raise UsageError(
-                f"this keeps its revisions in {theirs}, but the configuration of tdm-seed says {ours}",
-                hint="Take version_table and version_table_schema out of the configuration: they are found.",
                 file=self._scripts.env_py,
             )
 

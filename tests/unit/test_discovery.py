@@ -147,7 +147,7 @@ def test_an_empty_project_has_no_seeds(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     """With what makes one."""
-    with pytest.raises(UsageError, match=r"there is no folder .*seeds(.|\n)*tdm-seed init"):
+    with pytest.raises(UsageError, match=r"there is no folder .*seeds(.|\n)*Seeds live in"):
         discover(tmp_path / "seeds", DIALECTS)
 
 
