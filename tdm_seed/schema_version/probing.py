@@ -20,7 +20,7 @@ from tdm_seed.schema_version.target import Target
 #: What an ``env.py`` raises that is given a driver of the wrong kind: synchronous, asynchronous, not installed.
 WRONG_DRIVER = (InvalidRequestError, NoSuchModuleError, ImportError)
 
-REMEDY = """Let env.py make its engine from the URL that is handed to it:
+REMEDY = """Let env.py take the URL that it is handed, wherever it chooses one:
     url = context.config.attributes.get("url") or …what stands there now…"""
 
 
@@ -65,7 +65,8 @@ def probe(location: Location, target: Target | None) -> tuple[Probe, Handover]:
         if seen is not None:
             meant = target is not None and _reached(target, seen)
             url = seen.url.render_as_string(hide_password=False) if seen.url else None
-            found = Probe(url, seen.table.name, seen.table.schema, meant), handover
+            schema = seen.table.schema or (_other_default(target, seen) if target and meant else None)
+            found = Probe(url, seen.table.name, schema, meant), handover
             if meant:
                 return found
             elsewhere = elsewhere or found
@@ -83,6 +84,12 @@ def _reached(target: Target, seen: Seen) -> bool:
     if seen.connection is not None:
         return target.reached_by(seen.connection)
     return seen.url is not None and target.named_by(seen.url)
+
+
+def _other_default(target: Target, seen: Seen) -> str | None:
+    """Give the schema that ``env.py`` made the default one: that is how Alembic's recipe for tenants works."""
+    theirs = seen.connection.dialect.default_schema_name if seen.connection is not None else None
+    return theirs if theirs != target.connection.dialect.default_schema_name else None
 
 
 def _telling(failures: Iterable[BaseException]) -> BaseException | None:

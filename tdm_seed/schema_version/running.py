@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +66,8 @@ def look(prepared: Prepared, handover: Handover) -> Seen | None:
                 destination_rev="heads",
             )
             context.configure = configure  # type: ignore[assignment]  # a subclass would not reach alembic.context
-            with context:
-                try:
-                    directory.run_env()
-                except _Enough:
-                    pass
+            with context, suppress(_Enough):
+                directory.run_env()
 
     _where_it_may(run, handover)
     return seen[0] if seen else None

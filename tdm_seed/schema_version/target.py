@@ -8,8 +8,6 @@ from types import TracebackType
 
 from sqlalchemy import URL
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from tdm_seed import dialects
 from tdm_seed.dialects.base import place
@@ -56,7 +54,7 @@ class Target:
             return self.lent
         try:
             connection = self.engine.connect()
-        except SQLAlchemyError as error:
+        except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error, self.url) from error
         self._open.callback(connection.close)
         return connection
@@ -64,7 +62,7 @@ class Target:
     @property
     def only_by_connection(self) -> bool:
         """Tell whether a URL leads elsewhere: a database in memory, or a lent transaction that is still open."""
-        return self.lent is not None or isinstance(self.engine.pool, StaticPool)
+        return self.lent is not None or self.dialect.in_memory(self.url)
 
     def reached_by(self, connection: Connection) -> bool:
         """Tell whether another connection leads to this database."""

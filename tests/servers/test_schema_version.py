@@ -83,9 +83,7 @@ def test_the_same_on_the_other_server(tmp_path: Path, mysql_url: str, template: 
 def test_an_asynchronous_driver_in_the_ini_file_is_kept(tmp_path: Path, postgresql_url: str) -> None:
     """It is the one that the project's env.py is tried with every day."""
     migrations = init(tmp_path, "async")
-    migration(
-        migrations, "aa", body="assert op.get_bind().dialect.driver == 'asyncpg', op.get_bind().dialect.driver"
-    )
+    migration(migrations, "aa", body="assert op.get_bind().dialect.driver == 'asyncpg', op.get_bind().dialect.driver")
     set_ini(tmp_path, "sqlalchemy.url", "postgresql+asyncpg://localhost/dev")
 
     assert ("aa",) == schema(tmp_path).migrate(postgresql_url).after
@@ -110,6 +108,19 @@ def test_a_version_table_in_a_schema_is_found_by_the_probe(tmp_path: Path, postg
     assert ["t_aa", "versions"] == tables(postgresql_url, "meta")
     with connected(postgresql_url) as connection:
         assert ("aa",) == version.heads(connection)
+
+
+def test_a_default_schema_of_its_own_is_found_by_the_probe(tmp_path: Path, postgresql_url: str) -> None:
+    """As in Alembic's recipe for tenants, which names no version table at all."""
+    migrations = init(tmp_path)
+    options = ', version_table="versions", version_table_schema="me" + "ta"'
+    default = '    connection.dialect.default_schema_name = "meta"\n    context.configure'
+    (migrations / "env.py").write_text(TENANT.replace(options, "").replace("    context.configure", default))
+    migration(migrations, "aa")
+    version = schema(tmp_path)
+
+    assert ("aa",) == version.migrate(postgresql_url).after
+    assert ["alembic_version", "t_aa"] == tables(postgresql_url, "meta")
 
 
 def test_only_the_configured_version_table_counts(tmp_path: Path, postgresql_url: str) -> None:
@@ -151,12 +162,12 @@ def test_another_database_on_the_same_server_is_refused(tmp_path: Path, postgres
     assert [] == tables(postgresql_url)
 
 
-def test_a_url_of_its_own_that_is_spelled_differently_is_the_same_database(
-    tmp_path: Path, postgresql_url: str
-) -> None:
+def test_a_url_of_its_own_that_is_spelled_differently_is_the_same_database(tmp_path: Path, postgresql_url: str) -> None:
     """By address or name of the host, with another driver."""
     migrations = init(tmp_path)
-    theirs = sa.make_url(postgresql_url).set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": "5"})
+    theirs = (
+        sa.make_url(postgresql_url).set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": "5"})
+    )
     if theirs.host in ("localhost", "127.0.0.1"):
         theirs = theirs.set(host="127.0.0.1" if theirs.host == "localhost" else "localhost")
     env_py(migrations, repr(theirs.render_as_string(hide_password=False)))

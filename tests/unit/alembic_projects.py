@@ -30,7 +30,7 @@ def downgrade():
     op.drop_table("t_{revision}")
 '''
 
-OWN_URL = '''
+OWN_URL = """
 import sqlalchemy as sa
 from alembic import context
 
@@ -39,7 +39,7 @@ with engine.connect() as connection:
     context.configure(connection=connection{options})
     with context.begin_transaction():
         context.run_migrations()
-'''
+"""
 
 
 def init(root: Path, template: str = "generic", folder: str = "migrations") -> Path:

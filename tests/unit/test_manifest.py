@@ -115,9 +115,7 @@ def test_every_value_may_come_from_a_variable(tmp_path: Path) -> None:
         ('"today"', None),
     ],
 )
-def test_the_clock_may_be_written_in_several_ways(
-    tmp_path: Path, written: str, expected: datetime | None
-) -> None:
+def test_the_clock_may_be_written_in_several_ways(tmp_path: Path, written: str, expected: datetime | None) -> None:
     """Without a zone it is UTC, and "today" is left to the database."""
     assert expected == read(tmp_path, dev=f"now = {written}\n").now
 
@@ -261,9 +259,7 @@ def test_a_password_written_out_is_refused_and_not_repeated(tmp_path: Path, url:
 
 def test_a_password_in_a_base_is_refused_though_it_is_overridden(tmp_path: Path) -> None:
     """It stands in the file all the same."""
-    error = refused(
-        tmp_path, 'extends = "base"\nurl = "sqlite://"\n', base='url = "postgresql://a:hunter2@db/shop"\n'
-    )
+    error = refused(tmp_path, 'extends = "base"\nurl = "sqlite://"\n', base='url = "postgresql://a:hunter2@db/shop"\n')
 
     assert "seeds/environments/base.toml" == error.place.file
 

@@ -249,9 +249,7 @@ def test_migrations_may_be_a_package(tmp_path: Path, url: str) -> None:
 
 @pytest.mark.parametrize("template", ["pyproject", "pyproject_async"])
 @pytest.mark.parametrize("keep_ini", [True, False])
-def test_alembic_may_be_configured_in_pyproject(
-    tmp_path: Path, url: str, template: str, keep_ini: bool
-) -> None:
+def test_alembic_may_be_configured_in_pyproject(tmp_path: Path, url: str, template: str, keep_ini: bool) -> None:
     """Alone, or together with an ini file that has the rest."""
     migration(init(tmp_path, template), "aa")
     if not keep_ini:
@@ -495,9 +493,7 @@ def test_a_lent_transaction_stays_the_lenders(tmp_path: Path, url: str) -> None:
         ("this is not Python", "version_table", None),
     ],
 )
-def test_a_version_table_is_read_in_env_py(
-    tmp_path: Path, env: str, argument: str, expected: str | None
-) -> None:
+def test_a_version_table_is_read_in_env_py(tmp_path: Path, env: str, argument: str, expected: str | None) -> None:
     """As far as it is written there."""
     (tmp_path / "env.py").write_text(env)
 
@@ -549,11 +545,11 @@ def test_the_configuration_names_the_version_table_first(tmp_path: Path, url: st
 
     (tmp_path / "tdm-seed.toml").write_text('version_table = "other"\n')
     assert () == heads(schema(tmp_path), url)
-    with pytest.raises(UsageError, match="in shop_version, but the configuration of tdm-seed says other"):
+    with pytest.raises(SchemaNotReady, match="by the table other the database .* is at no revision yet instead"):
         schema(tmp_path).migrate(url)
 
 
-# ---- nothing is written, nothing is left behind -----------------------------------------------------------------------
+# ---- nothing is written, nothing is left behind ---------------------------------------------------------------------
 
 
 def test_the_probe_writes_nothing_even_where_env_py_does(tmp_path: Path, url: str) -> None:
@@ -684,9 +680,7 @@ def test_logging_and_output_stay_the_callers(
     assert "Context impl" not in err
 
 
-def test_alembics_own_log_reaches_the_caller(
-    tmp_path: Path, url: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_alembics_own_log_reaches_the_caller(tmp_path: Path, url: str, caplog: pytest.LogCaptureFixture) -> None:
     """Which migration runs is worth knowing."""
     migration(init(tmp_path), "aa")
 
