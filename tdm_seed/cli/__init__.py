@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
@@ -14,9 +17,11 @@ from tdm_seed.cli import reading, writing
 
 _HELP = """Version the data that your schema needs.
 
-Seeds are versioned, idempotent Python, SQL or data files in seeds/. `upgrade` brings an environment's database up to
+Seeds are versioned, repeatable Python, SQL or data files. `upgrade` brings the database of an environment up to
 date and notes it in seed_history; running it again changes nothing.
 """
+
+_VERBOSE = re.compile(r"-[qvh]*v[qvh]*|--verbose")
 
 
 @click.group(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,23 +36,39 @@ for _command in (*writing.COMMANDS, *reading.COMMANDS):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that tells a pipeline what happened."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = _run(given)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `tdm-seed history | head` is no mistake
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def _run(given: list[str]) -> int:
-    from tdm_seed.cli import failure
+    from tdm_seed.cli import failure, output
 
+    output.prepare()
     try:
-        code = tdm_seed.main(given, prog_name="tdm-seed", standalone_mode=False)
-    except BrokenPipeError:
-        raise
+        with _terminable():
+            code = tdm_seed.main(given, prog_name="tdm-seed", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
-        return failure.show(error, as_json="--json" in given, verbose="-v" in given or "--verbose" in given)
+        return failure.show(
+            error,
+            as_json="--json" in given,
+            verbose=any(_VERBOSE.fullmatch(word) for word in given),
+        )
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a SIGTERM end the run as Ctrl-C does, with its transaction rolled back; a second one ends it at once."""
+    from tdm_seed.cli.failure import Termination
+
+    def terminate(number: int, _frame: object) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise Termination
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

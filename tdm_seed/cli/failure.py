@@ -2,44 +2,90 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 
 import click
 
+from tdm_seed.cli.output import say, say_json
 from tdm_seed.environments.urls import concealed
-from tdm_seed.errors import TdmSeedError, UsageError
+from tdm_seed.errors import Stopped, TdmSeedError, UsageError
+
+
+class Interrupted(TdmSeedError):
+    """Somebody pressed Ctrl-C; the exit code is a shell's own for that."""
+
+    code = "interrupted"
+    exit_code = 130
+
+
+class Terminated(Interrupted):
+    """The system asked the program to end (SIGTERM), in a shell's own exit code."""
+
+    exit_code = 143
+
+
+class Termination(KeyboardInterrupt):
+    """What a SIGTERM becomes, so that a run ends as orderly as by Ctrl-C."""
 
 
 def show(error: BaseException, *, as_json: bool, verbose: bool) -> int:
     """Print an error and give the exit code. Passwords are hidden here, whatever a driver has written."""
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        click.echo("Interrupted: nothing of the seed that was running is kept.", err=True)
-        return 130
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, click.ClickException):
-        hint = getattr(error, "ctx", None) and f"`{error.ctx.command_path} --help` lists what there is."  # type: ignore[attr-defined]
-        error = UsageError(error.format_message().rstrip("."), hint=hint or None)
-    if not isinstance(error, TdmSeedError):
-        trace = "".join(traceback.format_exception(error)) if verbose else ""
-        internal = TdmSeedError(
-            f"an error inside tdm-seed: {type(error).__name__}: {error}",
-            hint="Please report it with the output of the same command and -v." if not verbose else None,
-        )
-        click.echo(concealed(trace), err=True, nl=False)
-        return show(internal, as_json=as_json, verbose=verbose)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return UsageError.exit_code
+    trace = "".join(traceback.format_exception(error.__cause__ or error)) if verbose and _has_cause(error) else ""
+    sentence = _sentence(error, verbose=verbose)
     if as_json:
         from tdm_seed.cli import payload
 
-        click.echo(concealed(json.dumps(payload.error(error), ensure_ascii=False, indent=2)))
-        return error.exit_code
+        say_json(payload.error(sentence))
+    else:
+        _print(sentence)
+    if trace:
+        say(trace, err=True)
+    return sentence.exit_code
+
+
+def _has_cause(error: BaseException) -> bool:
+    """Tell whether there is more to tell than the sentence: what a driver or a seed raised, or a mistake of ours."""
+    known = isinstance(error, (TdmSeedError, click.ClickException, click.Abort, KeyboardInterrupt))
+    return error.__cause__ is not None or not known
+
+
+def _sentence(error: BaseException, *, verbose: bool) -> TdmSeedError:
+    if isinstance(error, TdmSeedError):
+        return error
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return _interruption(error)
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        hint = f"`{context.command_path} --help` lists what there is." if context else None
+        return UsageError(error.format_message().rstrip("."), hint=hint)
+    return TdmSeedError(
+        f"an error inside tdm-seed: {type(error).__name__}: {error}",
+        hint=None if verbose else "Please report it with the output of the same command and -v.",
+    )
+
+
+def _interruption(error: BaseException) -> Interrupted:
+    """Take from the run, if it had begun, what became of its seeds."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    kind = Terminated if any(isinstance(each, Termination) for each in chain) else Interrupted
+    stopped = next((each for each in chain if isinstance(each, Stopped)), None)
+    found = kind(stopped.message if stopped else "interrupted")
+    if stopped is not None:
+        found.done, found.left = stopped.done, stopped.left
+    return found
+
+
+def _print(error: TdmSeedError) -> None:
     if error.done or error.left:
         from tdm_seed.cli import render
 
         render.partial(error)
     click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
     click.echo(concealed(str(error)), err=True)
-    if verbose and error.__cause__ is not None:
-        click.echo(concealed("".join(traceback.format_exception(error.__cause__))), err=True)
-    return error.exit_code

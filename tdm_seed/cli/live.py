@@ -1,4 +1,4 @@
-"""What a terminal shows while a run goes on; a pipe sees nothing but warnings."""
+"""What a terminal shows while a run goes on; a pipe sees nothing but warnings, or with -v each seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from tdm_seed.cli.output import say
 from tdm_seed.engine.progress import Progress
 from tdm_seed.values import Drift, Step, StepResult
 
@@ -21,6 +20,7 @@ class Live(Progress):
 
     def __init__(self, options: Options) -> None:
         self._silent = options.quiet or options.as_json
+        self._verbose = options.verbose
         self._status: Any = None
 
     def __enter__(self) -> Live:
@@ -41,26 +41,30 @@ class Live(Progress):
         """List what a downgrade is about to revert."""
         if not self._silent:
             for step in steps:
-                click.echo(f"Reverting {step.seed.revision} ({step.reason})", err=True)
+                say(f"To revert: {step.seed.revision} ({step.reason})", err=True)
 
     def waiting(self, holder: str) -> None:
         """Say who holds the lock, also in a pipe: somebody may be wondering."""
-        click.echo(f"Waiting for another runner: {holder}", err=True)
+        say(f"Waiting for another runner: {holder}", err=True)
 
     def migrated(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         """Say where the schema was moved."""
         if not self._silent and before != after:
             at = ", ".join(before) or "an empty schema"
-            click.echo(f"Migrated from {at} to {', '.join(after)}.", err=True)
+            say(f"Migrated from {at} to {', '.join(after)}.", err=True)
 
     def started(self, step: Step, place: int, total: int) -> None:
         """Show the seed that begins."""
         if self._status is not None:
             self._status.update(f"[{place}/{total}] {step.seed.revision}")
+        if self._verbose:
+            say(f"[{place}/{total}] {step.seed.revision}: {step.action}, {step.reason}", err=True)
 
     def drifted(self, drift: Drift) -> None:
         """Warn of what is left alone."""
-        click.echo(f"Drift: {drift.seed}: {drift.reason}", err=True)
+        say(f"Drift: {drift.seed}: {drift.reason}", err=True)
 
     def finished(self, result: StepResult) -> None:
-        """Keep the list of results for the table at the end."""
+        """Say what the seed has done; without -v the table at the end does."""
+        if self._verbose:
+            say(f"      {result.state} in {result.duration_ms} ms: {result.changes}", err=True)

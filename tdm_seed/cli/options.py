@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,8 +34,6 @@ class Options:
 
     def environment(self) -> Environment:
         """Read the project and the environment's manifest."""
-        import sys
-
         from tdm_seed.environments import Project
 
         project = Project.load()
@@ -43,11 +43,16 @@ class Options:
             self.env, url=self.url, volumes=self.volumes or None, random_seed=self.random_seed, now=self.now
         )
 
-    def seeder(self, progress: Progress | None = None) -> Seeder:
-        """Make the Seeder of the environment."""
+    @contextmanager
+    def seeder(self, progress: Progress | None = None) -> Iterator[Seeder]:
+        """Open the Seeder of the environment. What a seed or ``env.py`` prints must not get into our JSON."""
         from tdm_seed.engine import Seeder
 
-        return Seeder(self.environment(), lock_timeout=self.lock_timeout, progress=progress)
+        with (
+            redirect_stdout(sys.stderr) if self.as_json else nullcontext(),
+            Seeder(self.environment(), lock_timeout=self.lock_timeout, progress=progress) as seeder,
+        ):
+            yield seeder
 
 
 class _Volume(click.ParamType[tuple[str, int]]):
@@ -55,28 +60,44 @@ class _Volume(click.ParamType[tuple[str, int]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         name, equals, count = str(value).partition("=")
-        if not (name and equals and count.replace("_", "").isdigit()):
+        if not (name and equals and count.isascii() and count.replace("_", "").isdigit()):
             self.fail(f"{value!r} is not of the form users=500", param, ctx)
-        return name, int(count)
+        return name, int(count.replace("_", ""))
+
+
+class _Seconds(click.ParamType[float]):
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not seconds >= 0:  # so that nan is refused, too
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
 
 
 _COMMON = (
-    click.option("--env", envvar="TDM_SEED_ENV", metavar="NAME", help="The environment (default: dev)."),
+    click.option(
+        "--env", envvar="TDM_SEED_ENV", metavar="NAME", help="The environment (default: dev; or TDM_SEED_ENV)."
+    ),
     click.option("--url", metavar="URL", help="Another database than the manifest's."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
     click.option(
         "--lock-timeout",
-        type=click.FloatRange(min=0),
+        type=_Seconds(),
         default=60.0,
-        show_default=True,
         metavar="SECONDS",
-        help="How long to wait for another runner.",
+        help="How long to wait for another runner (default: 60).",
     ),
-    click.option("--volume", "volumes", type=_Volume(), multiple=True, help="Override a volume for this run."),
+    click.option(
+        "--volume", "volumes", type=_Volume(), multiple=True, help="Override a volume for this run; repeatable."
+    ),
     click.option("--random-seed", type=int, metavar="N", help="Override the random seed for this run."),
     click.option("--now", metavar="TIME", help="Override the clock for this run (ISO 8601, or today)."),
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
-    click.option("-v", "--verbose", is_flag=True, help="Tell more, also about errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Tell of each seed as it runs, and all about errors."),
 )
 
 

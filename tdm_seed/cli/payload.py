@@ -12,7 +12,6 @@ from tdm_seed.errors import TdmSeedError
 from tdm_seed.history import text_of
 
 if TYPE_CHECKING:
-    from tdm_seed.cli.options import Options
     from tdm_seed.engine import Seeder
     from tdm_seed.engine.digest import TableDigest
     from tdm_seed.engine.status import SeedStatus, Status
@@ -59,13 +58,16 @@ def planned(each: Step) -> Json:
     }
 
 
-def plan(seeder: Seeder, found: Plan) -> Json:
-    """Describe a plan."""
+def plan(seeder: Seeder, found: Plan, *, begun: float) -> Json:
+    """Describe a plan under the keys of a run, though it changes nothing."""
     return {
         "command": "plan",
         "environment": seeder.environment.name,
         "database": seeder.database,
+        "dry_run": True,
         "steps": [planned(each) for each in found.steps],
+        "changed": False,
+        "duration_ms": round((time.monotonic() - begun) * 1000),
         "skipped": [{"seed": each.seed.revision, "reason": each.reason} for each in found.skipped],
         "drift": [{"seed": each.seed, "reason": each.reason} for each in found.drift],
     }
@@ -116,9 +118,9 @@ def entry(each: Applied) -> Json:
     }
 
 
-def history(options: Options, entries: Sequence[Applied]) -> Json:
+def history(seeder: Seeder, entries: Sequence[Applied]) -> Json:
     """Describe the history, oldest first."""
-    return {"environment": options.environment().name, "entries": [entry(each) for each in entries]}
+    return {"environment": seeder.environment.name, "entries": [entry(each) for each in entries]}
 
 
 def show(seed: Seed, standing: SeedStatus | None, root: Path) -> Json:
@@ -145,10 +147,10 @@ def show(seed: Seed, standing: SeedStatus | None, root: Path) -> Json:
     }
 
 
-def verify(options: Options, found: Sequence[Verified]) -> Json:
+def verify(seeder: Seeder, found: Sequence[Verified]) -> Json:
     """Describe which seeds still hold what they promise."""
     return {
-        "environment": options.environment().name,
+        "environment": seeder.environment.name,
         "seeds": [
             {
                 "seed": each.seed.revision,

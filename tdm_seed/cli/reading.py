@@ -26,47 +26,53 @@ def status(options: Options, check: bool) -> int:
 @click.argument("seed", required=False)
 @common
 def history(options: Options, seed: str | None) -> None:
-    """Show what was done when, of all seeds or one."""
+    """Show what was done when, to all seeds or one."""
     from tdm_seed.cli import payload, render
 
     with options.seeder() as seeder:
         entries = seeder.history(seed)
-    render.history(options, payload.history(options, entries), entries)
+        output = payload.history(seeder, entries)
+    render.history(options, output, entries)
 
 
 @click.command()
 @click.argument("seed")
 @common
 def show(options: Options, seed: str) -> None:
-    """Show what a seed is: its fields, its files and where it stands."""
+    """Show what a seed is, and where it stands."""
     from tdm_seed.cli import payload, render
     from tdm_seed.revisions import find
 
     with options.seeder() as seeder:
         found = find(seeder.seeds, seed)
         standing = next((each for each in seeder.status().seeds if each.seed == found.revision), None)
-        root = seeder.environment.project.root
-    render.show(options, payload.show(found, standing, root))
+        output = payload.show(found, standing, seeder.environment.project.root)
+    render.show(options, output)
 
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[SEED]...")
 @common
 def verify(options: Options, targets: tuple[str, ...]) -> int:
-    """Run the verify of every applied seed, read-only."""
+    """Run the verify of applied seeds, read-only."""
     from tdm_seed.cli import payload, render
 
     with options.seeder() as seeder:
         found = seeder.verify(targets)
-    render.verify(options, payload.verify(options, found), found)
-    return 8 if any(each.error for each in found) else 0
+        output = payload.verify(seeder, found)
+    render.verify(options, output, found)
+    return 8 if output["failed"] else 0
 
 
 @click.command()
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
 @common
 def digest(options: Options, tables: tuple[str, ...]) -> None:
-    """Digest the content of all tables or some: equal content, equal digest, on every database."""
+    """Digest the content of tables.
+
+    Equal content gives an equal digest, in whatever order the rows lie and on whatever database. Left out, and named,
+    are columns that the database numbered, the foreign keys to them, and the tables of tdm-seed and Alembic.
+    """
     from tdm_seed.cli import payload, render
 
     with options.seeder() as seeder:
@@ -75,14 +81,15 @@ def digest(options: Options, tables: tuple[str, ...]) -> None:
     render.digest(options, output, found)
 
 
-def _redirect(name: str, message: str, hint: str) -> click.Command:
+def _redirect(name: str, message: str) -> click.Command:
     """Answer a command of Alembic's that has another name here."""
 
-    @click.command(name, hidden=True)
-    def redirect() -> None:
+    @click.command(name, hidden=True, context_settings={"ignore_unknown_options": True})
+    @click.argument("ignored", nargs=-1)
+    def redirect(ignored: tuple[str, ...]) -> None:
         from tdm_seed.errors import UsageError
 
-        raise UsageError(message, hint=hint)
+        raise UsageError(message, hint="Use `tdm-seed status`.")
 
     return redirect
 
@@ -93,6 +100,6 @@ COMMANDS = (
     show,
     verify,
     digest,
-    _redirect("current", "seeds are a set, not a chain, so there is no current one", "Use `tdm-seed status`."),
-    _redirect("heads", "seeds are a set, not a chain, so they have no heads", "Use `tdm-seed status`."),
+    _redirect("current", "seeds are a set, not a chain, so there is no current one"),
+    _redirect("heads", "seeds are a set, not a chain, so they have no heads"),
 )

@@ -1,18 +1,15 @@
-"""Tables for people."""
+"""What a command found or did, told to people."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from tdm_seed.values import Action, Changes, total
+from tdm_seed.cli.output import say, say_json, say_table
+from tdm_seed.values import Action, Changes, Transaction, total
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from datetime import datetime
 
     from tdm_seed.cli.options import Options
     from tdm_seed.engine.digest import TableDigest
@@ -21,129 +18,124 @@ if TYPE_CHECKING:
     from tdm_seed.errors import TdmSeedError
     from tdm_seed.values import Applied, Plan, StepResult
 
-#: Columns of the output where there is no terminal to ask.
-_WIDTH = 160
+#: The order in which states are summed up below a status.
+_STATES = ("applied", "pending", "drift", "skipped", "unlisted")
+#: How a seed's rows become visible. Chunks are committed together until they can be loaded apart.
+_COMMITS = {
+    Transaction.SEED: "as one",
+    Transaction.CHUNK: "as one",
+    Transaction.NONE: "each statement",
+}
 
 
 def _said(options: Options, output: Any) -> bool:
     """Print JSON if that was asked for; tell whether nothing is left to print."""
     if options.as_json:
-        click.echo(json.dumps(output, ensure_ascii=False, indent=2))
+        say_json(output)
     return options.as_json or options.quiet
 
 
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        right = column in ("Rows", "Time", "Added", "Changed", "Equal", "Removed")
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
-    return table
-
-
-def _print(table: Table, *, err: bool = False) -> None:
-    from rich.console import Console
-
-    stream = sys.stderr if err else sys.stdout
-    Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False, markup=False).print(table)
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+def count(number: int, noun: str) -> str:
+    """Write a number and its noun, ``1 seed`` or ``1,000 seeds``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _time(milliseconds: int) -> str:
     return f"{milliseconds / 1000:,.1f} s" if milliseconds >= 1000 else f"{milliseconds} ms"
 
 
-def _results(results: Sequence[StepResult]) -> Table:
-    table = _table("Seed", "Layer", "Done", "Rows per table", "Time")
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%MZ")
+
+
+def _where(output: dict[str, Any]) -> str:
+    return f"{output['database']} (environment {output['environment']})"
+
+
+def _rows(changes: Changes) -> str:
+    """Sum changes up, ``12 rows inserted, 3 updated``."""
+    counted = [(number, word) for word, number in changes.as_dict().items() if number]
+    if not counted:
+        return "no rows touched"
+    (first, word), *rest = counted
+    return ", ".join([f"{count(first, 'row')} {word}", *(f"{number:,} {verb}" for number, verb in rest)])
+
+
+def _results(results: Sequence[StepResult], *, dry_run: bool = False, err: bool = False) -> None:
+    rows = []
     for result in results:
-        touched = {name: changes for name, changes in result.tables.items() if changes != Changes()}
-        rows = "\n".join(f"{name or '(unknown)'} {changes}" for name, changes in touched.items())
-        table.add_row(
-            result.seed.revision,
-            str(result.seed.layer),
-            str(result.state) if result.changes else f"{result.state}, changed nothing",
-            rows or "no rows",
-            _time(result.duration_ms),
-        )
-    return table
+        lines = [f"{name or '(unknown)'} {each}" for name, each in result.tables.items() if each != Changes()]
+        if not result.changes:
+            lines.insert(0, "nothing changed")
+        done = "rolled back" if dry_run else str(result.state)
+        rows.append((result.seed.revision, str(result.seed.layer), done, "\n".join(lines), _time(result.duration_ms)))
+    columns = ("Seed", "Layer", "Done", "Rows per table", "Time")
+    say_table(columns, rows, right=("Time",), wraps=("Rows per table",), spare=("Layer",), err=err)
 
 
 def run(options: Options, output: dict[str, Any], results: Sequence[StepResult]) -> None:
     """Show what a run did."""
     if _said(options, output):
         return
-    where = f"{output['database']} (environment {output['environment']})"
     if not results:
-        click.echo(f"Nothing to do: every seed is applied to {where}.")
+        say(f"Nothing to do: {_where(output)} is up to date.")
         return
-    _print(_results(results))
-    changes = total(result.changes for result in results)
-    verb = "reverted" if results[0].action is Action.DOWNGRADE else "run"
-    line = f"{_count(len(results), 'seed')} {verb} on {where} in {_time(output['duration_ms'])}: {_rows(changes)}."
-    click.echo(line)
-    if output["dry_run"]:
-        click.echo("Dry run: all of it was taken back; numbers that the database hands out may be used up.")
-
-
-def _rows(changes: Changes) -> str:
-    words = (
-        ("inserted", changes.inserted),
-        ("updated", changes.updated),
-        ("unchanged", changes.unchanged),
-        ("deleted", changes.deleted),
-    )
-    return ", ".join(f"{count:,} {word}" for word, count in words if count) or "no rows touched"
+    dry_run = output["dry_run"]
+    _results(results, dry_run=dry_run)
+    verb = "reverted on" if results[0].action is Action.DOWNGRADE else "tried on" if dry_run else "applied to"
+    changes = _rows(total(result.changes for result in results))
+    say(f"{count(len(results), 'seed')} {verb} {_where(output)} in {_time(output['duration_ms'])}: {changes}.")
+    if dry_run:
+        say("Dry run: all of it was rolled back. Numbers that the database hands out may be used up.")
 
 
 def partial(error: TdmSeedError) -> None:
     """Show what an upgrade had done before it failed, and what it did not come to."""
     if error.done:
-        _print(_results(error.done), err=True)
-        click.echo(f"{_count(len(error.done), 'seed')} done and kept.", err=True)
+        _results(error.done, err=True)
+        say(f"{count(len(error.done), 'seed')} done before the error; that stays.", err=True)
     if error.left:
         names = ", ".join(step.seed.revision for step in error.left)
-        click.echo(f"Not run: {names}. The next upgrade goes on from here.", err=True)
+        say(f"Not run: {names}. The next upgrade goes on from here.", err=True)
 
 
 def plan(options: Options, output: dict[str, Any], found: Plan) -> None:
     """Show what would be done."""
     if _said(options, output):
         return
-    where = f"{output['database']} (environment {output['environment']})"
-    if found.steps:
-        table = _table("Seed", "Layer", "Would", "Because", "Commit")
-        for step in found.steps:
-            commit = {"seed": "one", "chunk": "one", "none": "each statement"}[step.seed.transaction]
-            table.add_row(step.seed.revision, str(step.seed.layer), str(step.action), step.reason, commit)
-        _print(table)
-    click.echo(f"{_count(len(found.steps), 'seed')} would run on {where}." if found else f"Nothing to do on {where}.")
+    if found:
+        rows = [
+            (step.seed.revision, str(step.seed.layer), str(step.action), step.reason, _COMMITS[step.seed.transaction])
+            for step in found.steps
+        ]
+        say_table(("Seed", "Layer", "Would", "Because", "Commits"), rows, wraps=("Because",), spare=("Layer",))
+        say(f"{count(len(found.steps), 'seed')} would run on {_where(output)}.")
+    else:
+        say(f"Nothing to do: {_where(output)} is up to date.")
     for skipped in found.skipped:
-        click.echo(f"Skipped: {skipped.seed.revision}: {skipped.reason}")
+        say(f"Skipped: {skipped.seed.revision}: {skipped.reason}")
     for drift in found.drift:
-        click.echo(f"Drift: {drift.seed}: {drift.reason}")
+        say(f"Drift: {drift.seed}: {drift.reason}")
 
 
 def status(options: Options, output: dict[str, Any], found: Status) -> None:
     """Show where the seeds stand."""
     if _said(options, output):
         return
-    table = _table("Seed", "Layer", "State", "Applied at", "Remark")
-    for seed in found.seeds:
-        at = seed.applied_at.strftime("%Y-%m-%d %H:%M:%SZ") if seed.applied_at else ""
-        table.add_row(seed.seed, str(seed.layer), seed.state, at, seed.reason)
-    if found.seeds:
-        _print(table)
-    heads = ", ".join(found.schema_heads) or "none"
-    applied = sum(seed.state == "applied" for seed in found.seeds)
-    click.echo(
-        f"Environment {found.environment}, schema at {heads}: {applied} applied, {found.pending} pending, "
-        f"{found.drift} adrift."
+    schema = f", schema at {', '.join(found.schema_heads)}" if found.schema_heads else ""
+    if not found.seeds:
+        say(f"Environment {found.environment}{schema}: the project has no seeds.")
+        return
+    rows = [
+        (seed.seed, str(seed.layer), seed.state, _moment(seed.applied_at) if seed.applied_at else "", seed.reason)
+        for seed in found.seeds
+    ]
+    say_table(
+        ("Seed", "Layer", "State", "Applied at", "Remark"), rows, wraps=("Remark",), spare=("Layer", "Applied at")
     )
+    states = [seed.state for seed in found.seeds]
+    summed = ", ".join(f"{states.count(state):,} {state}" for state in _STATES if state in states)
+    say(f"Environment {found.environment}{schema}: {summed}.")
 
 
 def history(options: Options, output: dict[str, Any], entries: Sequence[Applied]) -> None:
@@ -151,54 +143,75 @@ def history(options: Options, output: dict[str, Any], entries: Sequence[Applied]
     if _said(options, output):
         return
     if not entries:
-        click.echo("No history: nothing was applied to this database yet.")
+        say("No history: nothing was applied to this database yet.")
         return
-    table = _table("When", "Seed", "State", "Environment", "Rows", "Time", "By")
-    for entry in entries:
-        table.add_row(
-            entry.started_at.strftime("%Y-%m-%d %H:%M:%SZ"),
+    rows = [
+        (
+            _moment(entry.started_at),
             entry.seed,
             str(entry.state),
             entry.environment,
             str(entry.changes),
             _time(entry.duration_ms),
             entry.applied_by,
+            _remark(entry),
         )
-    _print(table)
+        for entry in entries
+    ]
+    columns = ["When", "Seed", "State", "Environment", "Rows", "Time", "By", "Remark"]
+    if not any(row[-1] for row in rows):
+        columns.pop()
+    say_table(columns, rows, right=("Time",), wraps=("Rows", "Remark"), spare=("By", "Time", "Environment"))
+
+
+def _remark(entry: Applied) -> str:
+    """Tell what an entry notes: why its seed was left unfinished, and what the command line had changed."""
+    remarks = [str(entry.note["reason"])] if "reason" in entry.note else []
+    overrides = entry.note.get("overrides")
+    for name, value in overrides.items() if isinstance(overrides, dict) else ():
+        shown = ", ".join(f"{each}={number}" for each, number in value.items()) if isinstance(value, dict) else value
+        remarks.append(f"{name.replace('_', ' ')} {shown}")
+    return "; ".join(remarks)
 
 
 def show(options: Options, output: dict[str, Any]) -> None:
     """Show one seed."""
     if _said(options, output):
         return
-    table = _table("Field", "Value")
+    rows = []
     for field, value in output.items():
         if value not in (None, [], ""):
-            shown = ", ".join(value) if isinstance(value, list) else str(value)
-            table.add_row(field.replace("_", " "), ("no", "yes")[value] if isinstance(value, bool) else shown)
-    _print(table)
+            shown = "\n".join(value) if isinstance(value, list) else str(value)
+            rows.append((field.replace("_", " "), ("no", "yes")[value] if isinstance(value, bool) else shown))
+    say_table(("Field", "Value"), rows, wraps=("Value",))
 
 
 def verify(options: Options, output: dict[str, Any], found: Sequence[Verified]) -> None:
-    """Show which seeds hold what they promise."""
+    """Show which seeds hold what they promise; a promise that is broken is an error, which no option silences."""
+    if not options.as_json:
+        for each in found:
+            if each.error:
+                say(f"Error: {each.error}", err=True)
     if _said(options, output):
         return
     if not found:
-        click.echo("No applied seed has a verify.")
+        say("Nothing to verify: no applied seed has a verify.")
         return
-    table = _table("Seed", "Verified", "Time")
-    for each in found:
-        table.add_row(each.seed.revision, str(each.error) if each.error else "holds", _time(each.duration_ms))
-    _print(table)
-    click.echo(f"{_count(len(found), 'seed')} verified, {output['failed']} failed.")
+    rows = [(each.seed.revision, "fails" if each.error else "holds", _time(each.duration_ms)) for each in found]
+    say_table(("Seed", "Verify", "Time"), rows, right=("Time",))
+    say(f"{count(len(found), 'seed')} verified, {output['failed'] or 'none'} failed.")
 
 
 def digest(options: Options, output: dict[str, Any], found: Sequence[TableDigest]) -> None:
     """Show digests of tables."""
     if _said(options, output):
         return
-    table = _table("Table", "Rows", "Digest", "Left out, since the database numbers them")
-    for each in found:
-        table.add_row(each.table, f"{each.rows:,}", each.digest, ", ".join(each.left_out))
-    _print(table)
-    click.echo(f"All together: {output['digest']}")
+    if not found:
+        say("Nothing to digest: the database has no tables of its own.")
+        return
+    say_table(
+        ("Table", "Rows", "Digest"), [(each.table, f"{each.rows:,}", each.digest) for each in found], right=("Rows",)
+    )
+    say(f"All together: {output['digest']}")
+    if left_out := [f"{each.table}.{column}" for each in found for column in each.left_out]:
+        say(f"Left out, since the database numbers them: {', '.join(left_out)}.")

@@ -8,29 +8,38 @@ import click
 
 from tdm_seed.cli.options import Options, common
 
+_targets = click.argument("targets", nargs=-1, metavar="[SEED]...")
+_again = click.option(
+    "--again", multiple=True, metavar="SEED", help="Run this seed although it is applied; repeatable."
+)
+
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="[SEED]...")
-@click.option("--again", multiple=True, metavar="SEED", help="Run this seed although it is applied; repeatable.")
+@_targets
+@_again
 @common
 def plan(options: Options, targets: tuple[str, ...], again: tuple[str, ...]) -> None:
     """Show what upgrade would do, and run nothing."""
     from tdm_seed.cli import payload, render
 
+    begun = time.monotonic()
     with options.seeder() as seeder:
         found = seeder.plan(_without_head(targets), again=again)
-        output = payload.plan(seeder, found)
+        output = payload.plan(seeder, found, begun=begun)
     render.plan(options, output, found)
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="[SEED]...")
+@_targets
 @click.option("--dry-run", is_flag=True, help="Run everything, show the changes, take all of it back.")
 @click.option("--migrate", is_flag=True, help="Run the Alembic migrations first, under the same lock.")
-@click.option("--again", multiple=True, metavar="SEED", help="Run this seed although it is applied; repeatable.")
+@_again
 @common
 def upgrade(options: Options, targets: tuple[str, ...], dry_run: bool, migrate: bool, again: tuple[str, ...]) -> None:
-    """Apply what is pending: all that the environment lists, or the named SEEDs and what they need."""
+    """Apply what is pending.
+
+    Everything that the environment lists, or only the named SEEDs and those they depend on.
+    """
     from tdm_seed.cli import payload, render
     from tdm_seed.cli.live import Live
 
@@ -45,7 +54,11 @@ def upgrade(options: Options, targets: tuple[str, ...], dry_run: bool, migrate: 
 @click.argument("target", metavar="SEED|-1|base")
 @common
 def downgrade(options: Options, target: str) -> None:
-    """Revert a seed and those that depend on it, the last one (-1), or all (base)."""
+    """Revert a seed, the last one (-1), or all (base).
+
+    Applied seeds that depend on it are reverted before it, newest first. A seed without a downgrade refuses before
+    anything happens.
+    """
     from tdm_seed.cli import payload, render
     from tdm_seed.cli.live import Live
 

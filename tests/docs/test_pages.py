@@ -1,0 +1,123 @@
+"""What the pages say is so: their commands run and print what stands below them, their links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import CHECKOUT, PAGES, Block, blocks, commands, shown
+from tests.docs.running import copy_shop, matches, run, write_file
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+RUN = [page for page in PAGES if any(True for block in blocks(page) for _ in commands(block))]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the shop."""
+    return copy_shop(tmp_path / "shop")
+
+
+@pytest.mark.parametrize("page", RUN, ids=shown)
+def test_the_commands_of_a_page_print_what_stands_below_them(page: Path, copy: Path) -> None:
+    """All commands of a page run in order, in one copy of the shop; files that it shows are written there."""
+    for block in blocks(page):
+        write_file(block, copy)
+        for command in commands(block):
+            printed = run(command, copy)
+            assert matches(command.expected, printed, copy), (
+                f"{shown(page)}:{command.line}: $ {command.text}\n\nprints\n\n{printed}\nnot\n\n{command.expected}\n"
+            )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """To a file of the repository, and to a heading in it."""
+    wrong = []
+    for target in LINK.findall(_without_blocks(page)):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in _anchors(file)):
+            wrong.append(target)
+    assert [] == wrong
+
+
+def _without_blocks(page: Path) -> str:
+    pieces = page.read_text(encoding="utf-8").split("```")
+    return "".join(pieces[::2])
+
+
+def _anchors(page: Path) -> set[str]:
+    """Give the anchors that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.*)$", _without_blocks(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_a_page_is_written_with_care(page: Path) -> None:
+    """Fences are closed, no line ends in blanks, there is one title, and lines fit a screen."""
+    text = page.read_text(encoding="utf-8")
+    assert 0 == text.count("\n```") % 2
+    assert [] == [line for line in text.splitlines() if line != line.rstrip()]
+    assert 1 == len(re.findall(r"^# ", _without_blocks(page), re.MULTILINE))
+    prose = [line for line in _without_blocks(page).splitlines() if "](" not in line and not line.startswith("|")]
+    assert [] == [line for line in prose if len(line) > 120]
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """By following links."""
+    reached, waiting = set(), [CHECKOUT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        for target in LINK.findall(_without_blocks(page)):
+            file = (page.parent / target.partition("#")[0]).resolve()
+            if file.suffix == ".md" and file.is_file():
+                waiting.append(file)
+    assert set() == set(PAGES) - reached
+
+
+def test_the_readmes_commands_are_what_continuous_integration_runs() -> None:
+    """Word for word, so that they are tried in every build."""
+    given = [block.text.strip() for block in blocks(CHECKOUT / "README.md") if block.language == "sh"]
+    script = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
+    assert 2 == len(given)
+    assert [] == [line for line in given if f"\n{line} || exit\n" not in script]
+    assert os.access(CHECKOUT / ".ci" / "run", os.X_OK)
+
+
+def test_no_page_promises_a_command_that_does_not_exist() -> None:
+    """`tdm-seed word` is a command, wherever it is written."""
+    from tdm_seed.cli import tdm_seed
+
+    wrong = []
+    for page in PAGES:
+        for word in re.findall(r"tdm-seed ([a-z]+)\b", page.read_text(encoding="utf-8")):
+            if f"`tdm-seed {word}" in page.read_text(encoding="utf-8") and word not in tdm_seed.commands:
+                wrong.append(f"{shown(page)}: tdm-seed {word}")
+    assert [] == wrong
+
+
+def test_blocks_have_a_language() -> None:
+    """So that they are coloured, and so that `console` is what is run."""
+    wrong = [f"{shown(page)}:{block.line}" for page in PAGES for block in blocks(page) if not block.language]
+    assert [] == wrong
+    unrun = [
+        f"{shown(page)}:{block.line}"
+        for page, found in groupby(((page, block) for page in PAGES for block in blocks(page)), lambda pair: pair[0])
+        for _, block in found
+        if block.language == "console" and not _runs(block)
+    ]
+    assert [] == unrun
+
+
+def _runs(block: Block) -> bool:
+    return any(True for _ in commands(block))
