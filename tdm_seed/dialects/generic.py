@@ -2,16 +2,97 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
 
 from tdm_seed.dialects.base import Dialect
+from tdm_seed.errors import DatabaseError, TdmSeedError
+
+#: Types that a value keeps inside a statement; REAL, CHAR(n) or TIMESTAMP(0) would come back as another value.
+_INLINE = (sa.Integer, sa.String, sa.Boolean, sa.Date)
+
+#: How SQL dialects write a default that draws from a sequence: nextval('s'), NEXT VALUE FOR s, s.nextval.
+_SEQUENCE = re.compile(r"\bnextval\b|\bnext\s+value\s+for\b", re.IGNORECASE)
+
+#: Statements that a SQLAlchemy dialect writes by itself: reading the catalogue, and defining a table.
+_BY_DIALECT = re.compile(r"\b(pg_catalog|information_schema|sys|syscat)\.|^\s*CREATE TABLE\b", re.IGNORECASE)
 
 
 class Generic(Dialect):
     """Plain SQL and a lock file: slower than a dialect of its own, never wrong.
 
-    What plain SQL cannot give is not promised: no deferred constraints, no lock across machines, no moving of
-    sequences behind explicit numbers.
+    It relies on what SQLAlchemy's dialect gives: reflected keys, row counts of INSERT, UPDATE and DELETE, transactions,
+    ``CREATE TEMPORARY TABLE … AS``, ``UPDATE … FROM`` and ``IS DISTINCT FROM``.
     """
 
-    locks_across_machines: ClassVar[bool] = False
+    locks_across_machines: ClassVar[bool] = False  # a lock file: plain SQL has no locks that outlive a transaction
+    # Where a driver begins transactions lazily, the first SAVEPOINT is the transaction and its RELEASE commits
+    # (sqlite3 of Python 3.11); others have none at all (DuckDB). Neither can be asked beforehand.
+    savepoints: ClassVar[bool] = False
+    enforces_foreign_keys: ClassVar[bool] = False  # warehouses only note them down
+    defers_foreign_keys: ClassVar[bool] = False  # standard SQL defers only what was declared deferrable
+    checks_at_statement_end: ClassVar[bool] = False  # DuckDB looks at each block of rows
+    numbering_follows: ClassVar[bool] = False  # setval, RESTART WITH, …: every product has its own
+    transactional_ddl: ClassVar[bool] = False  # not known, so not relied on
+
+    def identity(self, url: URL) -> tuple[Any, ...]:
+        """Tell databases of different products apart by the URL's scheme."""
+        return (url.get_backend_name(), *super().identity(url)[1:])
+
+    def may_inline(self, columns: Sequence[sa.Column[Any]]) -> bool:
+        """Inline only types that cannot change on the way."""
+        return all(
+            isinstance(column.type, _INLINE) and not isinstance(column.type, (sa.CHAR, sa.Enum)) for column in columns
+        )
+
+    def create_source(self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()) -> None:
+        """Drop first what a rollback may have left: not every driver takes temporary tables away with it."""
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted}")
+        super().create_source(connection, name, shape, key)
+
+    def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
+        """Give the key that draws from a sequence, or that SQLAlchemy takes for numbered."""
+        drawing = [column for column in table.primary_key.columns if _draws(column)]
+        return drawing[0] if drawing else super().numbered(table)
+
+    def advance_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Refuse explicit numbers where they would leave a sequence behind.
+
+        Raises:
+            DatabaseError: the table's numbers come from a sequence, which plain SQL cannot move.
+        """
+        column = self.numbered(table)
+        if column is not None and _draws(column):
+            raise DatabaseError(
+                f"numbers were given, but {column.name} draws from a sequence, which would go on to give the same ones",
+                table=table.fullname,
+                column=column.name,
+                hint="tdm-seed cannot move sequences on this database. Leave the column out of the rows, "
+                "or take the default away from it.",
+            )
+
+    def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
+        """Repeat the database's own words, and say what may be meant by them."""
+        found = super().translate_error(error, url)
+        if isinstance(error, sa.exc.IntegrityError):
+            found.hint = (
+                "A key is there already, a parent is missing (tdm-seed cannot defer foreign keys on this database: "
+                "load parents in an earlier call), or a row is still referred to."
+            )
+        elif isinstance(error, sa.exc.DBAPIError) and _BY_DIALECT.search(error.statement or ""):
+            found.hint = (
+                "The statement was made by the database's SQLAlchemy dialect. Is that made for "
+                f"SQLAlchemy {sa.__version__} and for this version of the database?"
+            )
+        return found
+
+
+def _draws(column: sa.Column[Any]) -> bool:
+    """Tell whether a column's default draws from a sequence."""
+    default = column.server_default
+    return isinstance(default, sa.DefaultClause) and _SEQUENCE.search(str(default.arg)) is not None
