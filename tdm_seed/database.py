@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed import faking, randomness
-from tdm_seed.dialects.base import Dialect, StatementFailed
+from tdm_seed.dialects.base import AS_IT_IS, Dialect, StatementFailed
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import SeedError, UsageError, VerificationFailed
 from tdm_seed.loading.sources import RowsFile
@@ -60,6 +59,8 @@ class Database:
         #: Changes per table, and the volumes that the seed asked for: what goes into the history.
         self.changes: dict[str, Changes] = {}
         self.volumes: dict[str, int] = {}
+        #: The tables behind ``changes``, so that their foreign keys can be proven.
+        self.written: dict[str, sa.Table] = {}
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
@@ -140,7 +141,10 @@ class Database:
         """
         from sqlalchemy.orm import Session
 
-        with Session(self.connection, join_transaction_mode="create_savepoint") as session:
+        savepoints = self._dialect.savepoints
+        with Session(
+            self.connection, join_transaction_mode="create_savepoint" if savepoints else "rollback_only"
+        ) as session:
             yield session
             session.commit()
 
@@ -221,12 +225,12 @@ class Database:
     @cached_property
     def random(self) -> random.Random:
         """The seed's own stream of random numbers."""
-        return randomness.stream(self._environment.random_seed, self._seed.name)
+        return randomness.stream(self._environment.random_seed, self._seed.revision)
 
     @cached_property
     def fake(self) -> Faker:
         """The seed's own Faker, which takes "now" from the environment's clock."""
-        key = randomness.key(self._environment.random_seed, self._seed.name, "faker")
+        key = randomness.key(self._environment.random_seed, self._seed.revision, "faker")
         return faking.faker(self._environment.locale, key, self.now)
 
     @property
@@ -262,7 +266,7 @@ class Database:
         for statement in self._checked(section.text, section):
             place: dict[str, Any] = {"file": self._shown(section.path), "line": section.line + statement.line - 1}
             try:
-                result = self.connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
+                result = self.connection.exec_driver_sql(statement.text, execution_options=AS_IT_IS)
                 found = result.fetchmany(2) if result.returns_rows else []
             except sa.exc.DBAPIError as error:
                 raise self._dialect.translate_error(error).located(**place) from error
@@ -279,8 +283,8 @@ class Database:
     def _result(self, sql: str, params: Mapping[str, Any]) -> sa.CursorResult[Any]:
         try:
             if params:
-                return self.connection.execute(sa.text(sql), params)
-            return self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+                return self.connection.execute(sa.text(sql), params, execution_options={"preserve_rowcount": True})
+            return self.connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
         except sa.exc.SQLAlchemyError as error:
             raise self._dialect.translate_error(error) from error
 
@@ -315,13 +319,13 @@ class Database:
             return changes
         numbered = self._dialect.numbered(table)
         if changes.inserted and numbered is not None:
-            named = re.search(rf"\b{re.escape(numbered.name)}\b", statement.text, re.IGNORECASE)
-            self.writer.note_statement(table, named is not None)
+            self.writer.note_statement(table, statement.gives(numbered.name))
         return self._count(table, changes)
 
     def _count(self, table: sa.Table, changes: Changes) -> Changes:
         name = table.fullname
         self.changes[name] = self.changes.get(name, Changes()) + changes
+        self.written[name] = table
         return changes
 
     def _bounded(self, rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

@@ -18,6 +18,11 @@ GROUP = "tdm_seed.dialects"
 #: Schemes that other tools write for a database that has one name here.
 _ALIASES = {"postgres": "postgresql", "pgsql": "postgresql"}
 
+_FORM = (
+    "Write it as scheme://user@host:port/database, for example sqlite:///dev.db; "
+    "special characters in a password are percent-encoded."
+)
+
 
 def names() -> tuple[str, ...]:
     """List every name that a seed's ``dialects`` field or an SQL section may use, plug-ins included."""
@@ -51,12 +56,10 @@ def resolve(text: str) -> tuple[Dialect, URL]:
     backend = _ALIASES.get(backend.lower(), backend.lower())
     try:
         url = make_url(f"{backend}{plus}{driver}{colon}{rest}")
-    except (ArgumentError, ValueError) as error:
-        raise UsageError(
-            "this is not a database URL",
-            hint="Write it as scheme://user:password@host:port/database, for example sqlite:///dev.db; "
-            "special characters in a password are percent-encoded.",
-        ) from error
+    except (ArgumentError, ValueError):
+        raise UsageError("this is not a database URL", hint=_FORM) from None  # the cause may quote a password
+    if "@" in (url.host or ""):
+        raise UsageError("this is not a database URL: it has two @", hint=_FORM)
     dialect = load(backend)()
     return dialect, dialect.url(url)
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.statements import Statement, split
-from tdm_seed.errors import DatabaseError, Locked, TdmSeedError, UsageError
+from tdm_seed.errors import DatabaseError, Locked, SeedError, TdmSeedError, UsageError
 
 #: Rows in one statement of the plain way to load; larger ones gained nothing on any of the databases tried.
 BATCH = 1_000
+
+#: How SQL runs as it stands: no placeholders are looked for, and the row count is kept for every kind of statement.
+AS_IT_IS: Final = {"no_parameters": True, "preserve_rowcount": True}
 
 
 class HeldLock(Protocol):
@@ -33,6 +37,18 @@ class StatementFailed(Exception):
         super().__init__(str(cause))
         self.line = line
         self.cause = cause
+
+
+@dataclass
+class _Deferral:
+    """What the open blocks of `Dialect.deferred_constraints` on one connection have to prove and to put back."""
+
+    tables: list[sa.TableClause] = field(default_factory=list)
+    undo: list[str] = field(default_factory=list)
+
+
+#: Where a connection notes its `_Deferral`.
+_DEFERRAL = "tdm_seed_deferral"
 
 
 class Dialect:
@@ -55,8 +71,19 @@ class Dialect:
     transactional_ddl: ClassVar[bool] = True
     #: False where a foreign key is looked at row by row within one statement, so that parents must come first in it.
     checks_at_statement_end: ClassVar[bool] = True
+    #: How many significant digits of a decimal the database keeps; None: as many as the column says.
+    decimal_digits: ClassVar[int | None] = None
     #: Whether two runners on different machines keep out of each other's way.
     locks_across_machines: ClassVar[bool] = True
+    #: Whether SAVEPOINT works: a seed that ends its transaction is noticed by the one around it, and an insert that
+    #: lost a race to the application is tried once more behind one.
+    savepoints: ClassVar[bool] = True
+    #: False where a foreign key may go unchecked: then every table that a seed wrote to is proven at its end.
+    enforces_foreign_keys: ClassVar[bool] = True
+    #: False where `deferred_constraints` cannot defer anything, so that rows must come parents first.
+    defers_foreign_keys: ClassVar[bool] = True
+    #: False where explicit numbers leave a sequence behind that nobody here can move.
+    numbering_follows: ClassVar[bool] = True
 
     # ---- reaching it ------------------------------------------------------------------------------------------------
 
@@ -144,6 +171,10 @@ class Dialect:
             connection.rollback()
             connection.execution_options(isolation_level=before)
 
+    def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
+        """Give a point to go back to when the block raises, where there is a transaction and the database has such."""
+        return connection.begin_nested() if self.savepoints and not commits_by_itself(connection) else nullcontext()
+
     def settle(self, connection: Connection) -> None:
         """Make the database check now what it would otherwise check at commit."""
 
@@ -177,7 +208,7 @@ class Dialect:
 
     def _run_one(self, connection: Connection, statement: Statement) -> int:
         try:
-            return connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True}).rowcount
+            return connection.exec_driver_sql(statement.text, execution_options=AS_IT_IS).rowcount
         except sa.exc.DBAPIError as error:
             raise StatementFailed(statement.line, error) from error
 
@@ -186,11 +217,15 @@ class Dialect:
     def load(
         self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> int:
-        """Append rows in the fastest way there is and give their number; values fit the columns already."""
-        statement, loaded, remaining = sa.insert(table), 0, iter(rows)
+        """Append rows in the fastest way there is; values fit the columns already.
+
+        Gives the number of rows that the database says it kept, or that were sent where it says nothing.
+        """
+        options = {"preserve_rowcount": True, **self.options_for_keys(table, columns)}
+        statement, loaded, remaining = sa.insert(table).execution_options(**options), 0, iter(rows)
         while batch := [dict(zip(columns, row, strict=True)) for row in islice(remaining, BATCH)]:
-            connection.execute(statement, batch)
-            loaded += len(batch)
+            kept = connection.execute(statement, batch).rowcount
+            loaded += len(batch) if kept < 0 else kept
         return loaded
 
     def may_inline(self, columns: Sequence[sa.Column[Any]]) -> bool:
@@ -204,9 +239,7 @@ class Dialect:
         """
         body = shape.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         quoted = connection.dialect.identifier_preparer.quote(name)
-        connection.exec_driver_sql(
-            f"CREATE TEMPORARY TABLE {quoted} AS {body}", execution_options={"no_parameters": True}
-        )
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {quoted} AS {body}", execution_options=AS_IT_IS)
 
     def fill_source(
         self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
@@ -218,6 +251,10 @@ class Dialect:
         """Drop what ``create_source`` created."""
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.exec_driver_sql(f"DROP TABLE {quoted}")
+
+    def same(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Compare keys by the column's collation, with NULL equal to NULL, in a way that an index can serve."""
+        return ours.is_not_distinct_from(given)
 
     def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Compare byte by byte: a change of case or of trailing blanks is a change, NULL equals NULL."""
@@ -237,14 +274,42 @@ class Dialect:
     # ---- constraints ------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> Iterator[None]:
         """Let foreign keys of these tables be broken inside the block; what leaves the block is proven.
 
-        Plain SQL has no such thing: rows must come parents first.
+        Blocks may be nested: the outermost proves for all. Where a block raises, its rows are taken back and the
+        constraints are what they were, so that a seed may catch the error and go on.
         """
-        yield
+        outer: _Deferral | None = connection.info.get(_DEFERRAL)
+        if outer is not None:
+            outer.undo += self.defer(connection, tables, nested=True)
+            outer.tables += tables
+            yield
+            return
+        deferral = connection.info[_DEFERRAL] = _Deferral(list(tables))
+        try:
+            with self.savepoint(connection):
+                deferral.undo += self.defer(connection, tables, nested=False)
+                yield
+                self.prove_constraints(connection, deferral.tables)
+                for statement in deferral.undo:
+                    connection.exec_driver_sql(statement, execution_options=AS_IT_IS)
+        finally:
+            del connection.info[_DEFERRAL]
+            self.undefer(connection)
 
-    def prove_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> None:
+    def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
+        """Stop looking at foreign keys as rows come, and give the statements that undo it once they are proven.
+
+        ``nested`` says that others are deferred already, so nothing may be proven now. Plain SQL has no such thing:
+        rows must come parents first.
+        """
+        return []
+
+    def undefer(self, connection: Connection) -> None:
+        """Look at foreign keys as rows come again; called whether the block succeeded or not."""
+
+    def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
         """Prove every foreign key of these tables with an anti-join, whatever the database promises.
 
         Raises:
@@ -258,6 +323,14 @@ class Dialect:
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
         """Correct types that reflection cannot know."""
+
+    def redirects_rows(self, table: sa.Table) -> bool:
+        """Tell whether the database may put inserted rows elsewhere, so that its row counts say little."""
+        return False
+
+    def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
+        """Name what may turn an inserted row away without an error: triggers and rules."""
+        return []
 
     # ---- what went wrong --------------------------------------------------------------------------------------------
 
@@ -276,6 +349,25 @@ def place(url: URL) -> str:
         host = url.host or url.query.get("host")
         return f"{url.database or '(no database)'} on {host}{f':{url.port}' if url.port else ''}"
     return str(url.database or "an in-memory database")
+
+
+def commits_by_itself(connection: Connection) -> bool:
+    """Tell whether each statement of the connection is a transaction of its own."""
+    options = connection.get_execution_options()
+    return options.get("isolation_level") == "AUTOCOMMIT" or bool(options.get("tdm_seed_autocommit"))
+
+
+def refuse_autocommit(connection: Connection) -> None:
+    """Refuse to defer foreign keys where every statement is proven and committed by itself.
+
+    Raises:
+        SeedError: which says so.
+    """
+    if commits_by_itself(connection):
+        raise SeedError(
+            "foreign keys cannot be deferred where each statement is a transaction of its own",
+            hint="Load parents first, or take `transaction: none` out of the seed.",
+        )
 
 
 def locked_out(timeout: float, who: str) -> Locked:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from tdm_seed.dialects.base import HeldLock, Uncut, poll
 from tdm_seed.errors import DatabaseError
 
+_UNKNOWN = "an unknown process"
+
 
 @contextmanager
 def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], None]) -> Iterator[HeldLock]:
     """Hold the lock file; the kernel frees it when this process ends, however it ends.
 
-    The holder writes who it is into the file, so that a waiting runner can say so.
+    Who holds it stands in a second file, since filelock before 4.1 empties the first one when somebody else tries.
 
     Raises:
         Locked: another process holds it longer than ``timeout`` seconds.
@@ -25,6 +27,7 @@ def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], 
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, thread_local=False)
+    name = path.with_name(f"{path.name}.holder")
 
     def attempt() -> bool:
         try:
@@ -34,10 +37,9 @@ def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], 
         return True
 
     def who() -> str:
-        try:
-            return path.read_text(encoding="utf-8").strip() or "an unknown process"
-        except OSError:
-            return "an unknown process"
+        with suppress(OSError, UnicodeDecodeError):
+            return name.read_text(encoding="utf-8").strip() or _UNKNOWN
+        return _UNKNOWN
 
     try:
         poll(attempt, who, timeout, on_wait)
@@ -48,10 +50,12 @@ def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], 
             hint="The folder of the database must be writable for whoever runs seeds.",
         ) from error
     try:
-        path.write_text(holder + "\n", encoding="utf-8")
+        with suppress(OSError):
+            name.write_text(holder + "\n", encoding="utf-8")
         yield Uncut()
     finally:
-        path.write_text("", encoding="utf-8")
+        with suppress(OSError):
+            name.unlink()
         lock.release()
 
 

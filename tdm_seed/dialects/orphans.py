@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
 from tdm_seed.errors import DatabaseError, TdmSeedError
 
 
-def find(connection: Connection, tables: Sequence[sa.Table]) -> None:
+def find(connection: Connection, tables: Sequence[sa.TableClause]) -> None:
     """Look for an orphan in every foreign key that leaves one of these tables or points to one of them.
 
     Raises:

@@ -26,9 +26,21 @@ class Statement:
     target: str | None = None
     words: tuple[str, ...] = ()
 
+    def gives(self, column: str) -> bool:
+        """Tell whether an INSERT gives this column a value, as it does without naming columns; a guess by its words."""
+        behind = self.words[self.words.index("INTO") + 1 :] if "INTO" in self.words else ()
+        place = next((at for at, word in enumerate(behind) if word in _BEHIND_INTO), None)
+        if place is not None:
+            opened = behind[place] == "(" and behind[place + 1 : place + 2]
+            if behind[place] not in ("(", "DEFAULT", "SET") or (opened and opened[0] in _BEHIND_INTO):
+                return True
+        return column.upper() in self.words
+
 
 #: What stands between the verb and the table that is written to.
 _TARGET_BEHIND = {"INSERT": ("INTO",), "REPLACE": ("INTO",), "MERGE": ("INTO",), "DELETE": ("FROM",), "UPDATE": ()}
+#: What may stand behind the table of an INSERT: the columns, or at once what they are given.
+_BEHIND_INTO = ("(", "VALUES", "SELECT", "WITH", "TABLE", "DEFAULT", "SET")
 #: Words that may stand between an UPDATE or INSERT and its table.
 _NOISE = {"ONLY", "LOW_PRIORITY", "IGNORE", "OR", "ABORT", "FAIL", "ROLLBACK", "REPLACE", "DELAYED", "HIGH_PRIORITY"}
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from enum import Enum
+from math import isfinite
 from typing import Any
 
 import sqlalchemy as sa
 
 Converter = Callable[[Any], Any]
+
+#: Decimals have 28 digits by default, columns up to 65 (MySQL) or 131,072 (PostgreSQL).
+_EXACT = Context(prec=200_000)
+_HEX_UUID = 32
 
 
 class CsvText(str):
@@ -31,15 +37,16 @@ def plain_json(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
-def converter(column: sa.Column[Any]) -> Converter:
-    """Give the function that converts a value for this column; None passes.
+def converter(kind: sa.types.TypeEngine[Any], *, nullable: bool = True, digits: int | None = None) -> Converter:
+    """Give the function that converts a value for a column of this type; None passes.
 
     Text is read as the column's type (a CSV has nothing else), decimals are rounded half up to the column's scale as
-    PostgreSQL does, and times with a zone become UTC where the column keeps none. The function raises ValueError or
-    TypeError for a value that does not fit.
+    PostgreSQL does, and times with a zone become UTC where the column keeps none. An empty CSV field is NULL, or empty
+    text where the column is not ``nullable``. ``digits`` is how many of a decimal the database keeps. The function
+    raises ValueError or TypeError for a value that does not fit.
     """
-    convert = _by_type(column.type)
-    takes_empty = not column.nullable and isinstance(column.type, sa.String)
+    convert = _by_type(kind, digits)
+    takes_empty = not nullable and isinstance(kind, sa.String)
 
     def apply(value: Any) -> Any:
         if value is None:
@@ -51,15 +58,15 @@ def converter(column: sa.Column[Any]) -> Converter:
     return apply
 
 
-def _by_type(kind: sa.types.TypeEngine[Any]) -> Converter:
+def _by_type(kind: sa.types.TypeEngine[Any], digits: int | None) -> Converter:
     if isinstance(kind, sa.Boolean):
         return _boolean
     if isinstance(kind, sa.Integer):
         return _integer
     if isinstance(kind, sa.Float):
-        return float
+        return _float
     if isinstance(kind, sa.Numeric):
-        return _decimal(kind.scale)
+        return _decimal(kind.scale, digits)
     if isinstance(kind, sa.DateTime):
         return _datetime(bool(kind.timezone))
     if isinstance(kind, sa.Date):
@@ -77,7 +84,7 @@ def _by_type(kind: sa.types.TypeEngine[Any]) -> Converter:
     if isinstance(kind, sa.JSON):
         return _json
     if isinstance(kind, sa.Enum):
-        return lambda value: value.value if hasattr(value, "value") else str(value)
+        return _enum(kind.enums)
     if isinstance(kind, sa.String):
         return _text(kind.length)
     return lambda value: value
@@ -98,23 +105,54 @@ def _boolean(value: Any) -> bool:
 
 def _integer(value: Any) -> int:
     if isinstance(value, str):
-        return int(value)
+        return int(_number(value))
     if int(value) != value:
         raise ValueError("not a whole number")
     return int(value)
 
 
-def _decimal(scale: int | None) -> Converter:
+def _number(text: str) -> str:
+    if "_" in text:  # Python reads 1_000 as a thousand; no database does
+        raise ValueError("not a number")
+    return text
+
+
+def _float(value: Any) -> float:
+    return float(_number(value) if isinstance(value, str) else value)
+
+
+def _decimal(scale: int | None, digits: int | None) -> Converter:
     step = Decimal(1).scaleb(-scale) if scale is not None else None
 
     def convert(value: Any) -> Decimal:
+        if isinstance(value, str):
+            value = _number(value)
         try:
             number = (
                 value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
             )
-            return number.quantize(step, ROUND_HALF_UP) if step is not None and number.is_finite() else number
+            if step is None or not number.is_finite():
+                return number
+            number = number.quantize(step, ROUND_HALF_UP, _EXACT)
         except InvalidOperation as error:
             raise ValueError("not a decimal number") from error
+        if digits is not None and len(number.as_tuple().digits) > digits and Decimal(repr(float(number))) != number:
+            raise ValueError(f"this database keeps {digits} significant digits only")
+        return number
+
+    return convert
+
+
+def _enum(names: Sequence[str]) -> Converter:
+    known = frozenset(names)
+
+    def convert(value: Any) -> str:
+        text = str(value.value if isinstance(value, Enum) else value)
+        if text not in known and isinstance(value, Enum):
+            text = value.name  # SQLAlchemy stores the name of a Python enum's member
+        if known and text not in known:
+            raise ValueError(f"not one of {', '.join(names)}")
+        return text
 
     return convert
 
@@ -151,24 +189,50 @@ def _bytes(value: Any) -> bytes:
 
 def _json(value: Any) -> Any:
     """Parse text from a CSV; anything else is JSON already. A bare string in Python stays that string."""
-    if not isinstance(value, CsvText):
+    if isinstance(value, CsvText):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ValueError("not JSON") from error
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Make of values within JSON what every driver can write."""
+    if value is None or isinstance(value, (str, bool, int)):
         return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    number = value if isinstance(value, float) else plain_json(value)
+    if isinstance(number, float) and not isfinite(number):
+        raise ValueError(f"{number} has no place in JSON")
+    return number
+
+
+def _hex(text: str) -> str:
+    """Write a UUID in the 32 digits that SQLAlchemy stores where the database has no such type."""
     try:
-        return json.loads(value)
-    except ValueError as error:
-        raise ValueError("not JSON") from error
+        return uuid.UUID(text).hex
+    except ValueError:
+        return text
 
 
 def _text(length: int | None) -> Converter:
     def convert(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (str, int, Decimal, uuid.UUID, date, time, float)):
-            if hasattr(value, "value") and isinstance(value.value, str):
-                value = value.value  # an enum
+            if isinstance(value, Enum) and isinstance(value.value, str):
+                value = value.value
             else:
                 raise TypeError(f"{type(value).__name__} is no text")
         text = value if type(value) is str else str(value)
         if "\0" in text:
             raise ValueError("text with a NUL character, which databases refuse")
+        if not text.isascii():
+            text.encode()  # half a surrogate pair is no text; the drivers each say so in another way
+        if length == _HEX_UUID and len(text) > length:
+            text = _hex(text)
         if length is not None and len(text) > length:
             raise ValueError(f"{len(text)} characters, but the column takes {length}")
         return text

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tdm_seed.errors import SeedError
-from tdm_seed.schema import Schema, foreign_keys, unique_keys
+from tdm_seed.schema import Schema, references, unique_keys
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ def _one(schema: Schema, table: sa.Table, name: str) -> Given:
 
 
 def _reference(schema: Schema, table: sa.Table, name: str, near: str, far: str) -> Given:
-    keys = [key for key in foreign_keys(table) if key.column_keys == [near]]
+    keys = [reference for reference in references(table) if reference.columns == (near,)]
     if not keys:
         raise SeedError(
             f"{near} is no foreign key of one column, so {name!r} cannot be looked up", table=table.name, column=near
         )
-    parent, (referred,) = schema.referred(table, keys[0])
+    parent, (referred,) = schema.parent(keys[0]), keys[0].referred
     if far not in parent.columns:
         close = get_close_matches(far, [column.name for column in parent.columns], n=3)
         raise SeedError(

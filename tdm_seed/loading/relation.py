@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -15,7 +15,7 @@ from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import SeedError
 from tdm_seed.loading.convert import converter
 from tdm_seed.loading.references import Given
-from tdm_seed.loading.sources import Rows
+from tdm_seed.loading.rows import Rows
 
 Numbered = tuple[int, tuple[Any, ...]]
 
@@ -28,13 +28,14 @@ class Source:
     """The given rows in the database: ``n`` is the number a row came with, ``total`` how many there are.
 
     ``values`` holds, by column of the table, the column of the relation with the value for it (for a reference the
-    one that was looked up); ``raw`` the references as they were given.
+    one that was looked up); ``raw`` the references as they were given; ``waits`` marks rows that point to one another.
     """
 
     relation: sa.FromClause
     total: int
     values: Mapping[str, sa.ColumnElement[Any]]
     raw: Mapping[str, sa.ColumnElement[Any]]
+    waits: sa.Column[Any] | None = None
 
     @property
     def number(self) -> sa.ColumnElement[int]:
@@ -42,13 +43,13 @@ class Source:
         return self.relation.c.n
 
 
-def converted(table: sa.Table, given: Sequence[Given], rows: Rows) -> Iterator[Numbered]:
-    """Convert every value to its column's type.
+def converted(table: sa.Table, given: Sequence[Given], rows: Rows, *, digits: int | None = None) -> Iterator[Numbered]:
+    """Convert every value to its column's type; ``digits`` is how many of a decimal the database keeps.
 
     Raises:
         SeedError: a value does not fit, with file, line or row, column and value.
     """
-    converters = [converter(one.holds) for one in given]
+    converters = [converter(one.holds.type, nullable=bool(one.column.nullable), digits=digits) for one in given]
     for number, values in rows.numbered:
         try:
             yield number, tuple([convert(value) for convert, value in zip(converters, values, strict=True)])
@@ -70,9 +71,9 @@ def _misfit(
                 f"{shown} does not fit {one.holds.type}: {error}",
                 table=table.name,
                 column=one.name,
-                **rows.place(number),
+                **rows.origin.place(number),
             )
-    return SeedError(str(error), table=table.name, **rows.place(number))
+    return SeedError(str(error), table=table.name, **rows.origin.place(number))
 
 
 @contextmanager
@@ -97,12 +98,19 @@ def source(
         return
     key_columns = [_label(place, one) for place, one in enumerate(given) if one.column.name in key]
     dialect.create_source(connection, name, _shape(table, given), key_columns)
-    staged = _staged(name, given)
-    columns = ("n", *(f"c{place}" for place in range(len(given))))
-    total = dialect.fill_source(connection, staged, columns, ((number, *values) for number, values in chain(few, rows)))
-    values = {one.column.name: staged.columns[_label(place, one)] for place, one in enumerate(given)}
-    raw = {one.name: staged.columns[f"c{place}"] for place, one in enumerate(given) if one.looks_up is not None}
-    yield Source(staged, total, values, raw)
+    try:
+        staged = _staged(name, table, given)
+        columns = ("n", *(f"c{place}" for place in range(len(given))))
+        numbered = ((number, *values) for number, values in chain(few, rows))
+        total = dialect.fill_source(connection, staged, columns, numbered)
+        values = {one.column.name: staged.columns[_label(place, one)] for place, one in enumerate(given)}
+        raw = {one.name: staged.columns[f"c{place}"] for place, one in enumerate(given) if one.looks_up is not None}
+        yield Source(staged, total, values, raw, staged.columns.get("waits"))
+    except BaseException:
+        # The seed may catch this and go on; where the transaction is broken, its rollback takes the table away.
+        with suppress(*dialect.driver_errors):
+            dialect.drop_source(connection, name)
+        raise
     dialect.drop_source(connection, name)
 
 
@@ -141,13 +149,17 @@ def _shape(table: sa.Table, given: Sequence[Given]) -> sa.Select[Any]:
             base = base.outerjoin(parent, never)
             columns.append(parent.c[one.looks_up.name].label(f"c{place}"))
             columns.append(one.column.label(f"r{place}"))
+    if any(one.points_into(table) for one in given):
+        columns.append(sa.literal_column("0").label("waits"))
     return sa.select(*columns).select_from(base).where(never)
 
 
-def _staged(name: str, given: Sequence[Given]) -> sa.Table:
+def _staged(name: str, table: sa.Table, given: Sequence[Given]) -> sa.Table:
     columns = [sa.Column("n", sa.Integer)]
     for place, one in enumerate(given):
         columns.append(sa.Column(f"c{place}", one.holds.type))
         if one.looks_up is not None:
             columns.append(sa.Column(f"r{place}", one.column.type))
+    if any(one.points_into(table) for one in given):
+        columns.append(sa.Column("waits", sa.Integer))
     return sa.Table(name, sa.MetaData(), *columns)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from tdm_seed.errors import SeedError
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import Source
-from tdm_seed.loading.sources import Rows
+from tdm_seed.loading.rows import Rows
 
 
 def look_up(connection: Connection, source: Source, given: Sequence[Given]) -> None:
@@ -57,5 +57,5 @@ def refuse_dangling(
                 table=table.name,
                 column=one.name,
                 hint=f"Add it to {one.parent.name}, or name the seed that adds it in depends_on.",
-                **rows.place(row[0]),
+                **rows.origin.place(row[0]),
             )

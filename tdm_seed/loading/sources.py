@@ -1,20 +1,22 @@
-"""Reading rows from CSV, JSON and JSON Lines, one at a time, each knowing where it came from."""
+"""Reading rows from CSV, JSON and JSON Lines, one at a time, each with the line or place that it came from."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tdm_seed.errors import SeedError
 from tdm_seed.loading.convert import CsvText
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
+
+#: Characters in one field of a CSV. The standard library stops at 131,072, which a long text or an image exceeds.
+LARGEST_FIELD = 2**30
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,8 @@ class RowsFile:
         try:
             yield from reader(self)
         except UnicodeDecodeError as error:
-            raise SeedError(
-                f"not UTF-8 text at byte {error.start}",
-                file=self.shown,
-                hint="Save the file as UTF-8.",
-            ) from error
+            line = _first_undecodable(self.path)
+            raise SeedError("not UTF-8 text", file=self.shown, line=line, hint="Save the file as UTF-8.") from error
 
     @property
     def counts_lines(self) -> bool:
@@ -46,8 +45,21 @@ class RowsFile:
         return self.path.suffix != ".json"
 
 
+def _first_undecodable(path: Path) -> int | None:
+    """Find the line that is not UTF-8; the decoder itself counts within its buffer."""
+    with path.open("rb") as stream:
+        for line, text in enumerate(stream, 1):
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                return line
+    return None
+
+
 def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
     """Read RFC 4180 with a header line; quoted fields may span lines."""
+    if csv.field_size_limit() < LARGEST_FIELD:
+        csv.field_size_limit(LARGEST_FIELD)  # one for the process; raising it takes nothing away from others
     with source.path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True)
         line = 1
@@ -78,9 +90,11 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
 def _json(source: RowsFile) -> Iterator[tuple[int, Row]]:
     """Read a list of objects; numbers with a point stay exact. The whole file is in memory, unlike JSON Lines."""
     try:
-        rows = json.loads(source.path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+        rows = _parsed(source.path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise SeedError(f"this is not JSON: {error.msg}", file=source.shown, line=error.lineno) from error
+    except ValueError as error:
+        raise SeedError(f"this is not JSON: {error}", file=source.shown) from error
     if not isinstance(rows, list):
         raise SeedError("the file must hold a list of objects", file=source.shown, hint='Write [{"column": …}, …].')
     for place, row in enumerate(rows, 1):
@@ -96,69 +110,28 @@ def _jsonl(source: RowsFile) -> Iterator[tuple[int, Row]]:
             if not text.strip():
                 continue
             try:
-                row = json.loads(text, parse_float=Decimal)
-            except json.JSONDecodeError as error:
-                raise SeedError(f"this is not JSON: {error.msg}", file=source.shown, line=line) from error
+                row = _parsed(text)
+            except ValueError as error:
+                said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+                raise SeedError(f"this is not JSON: {said}", file=source.shown, line=line) from error
             if not isinstance(row, dict):
                 raise SeedError(f"{type(row).__name__} where an object is expected", file=source.shown, line=line)
             yield line, row
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows with the same columns, streamed: ``columns`` in order, then tuples with the number each came from."""
-
-    columns: tuple[str, ...]
-    numbered: Iterator[tuple[int, tuple[Any, ...]]]
-    file: str | None = None
-    counts_lines: bool = False
-
-    def place(self, number: int) -> dict[str, Any]:
-        """Give the parts of an error's place for a row."""
-        if self.file and self.counts_lines:
-            return {"file": self.file, "line": number}
-        return {"file": self.file, "row": number}
+def _parsed(text: str) -> Any:
+    """Parse JSON; numbers with a point stay exact, and what Python alone takes for JSON is refused."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_refused, object_pairs_hook=_object)
 
 
-def rows_of(given: Iterable[Any]) -> Rows | None:
-    """Look at the first row for the columns and stream the rest; None when there is no row at all.
-
-    Raises:
-        SeedError: a row is no dict, or later rows have other columns than the first.
-    """
-    file = given if isinstance(given, RowsFile) else None
-    if isinstance(given, dict):
-        given = [given]
-    numbered: Iterator[tuple[int, Row]] = iter(file.numbered() if file else enumerate(given, 1))
-    first = next(numbered, None)
-    if first is None:
-        return None
-    if not isinstance(first[1], dict):
-        raise SeedError(f"a row must be a dict of column names and values, not {type(first[1]).__name__}", row=first[0])
-    columns = tuple(first[1])
-    if not columns:
-        raise SeedError("a row must name at least one column", row=first[0])
-    shown, counts_lines = (file.shown, file.counts_lines) if file else (None, False)
-    return Rows(columns, _tuples(chain((first,), numbered), columns), shown, counts_lines)
+def _refused(name: str) -> object:
+    raise ValueError(f"there is no {name} in JSON")
 
 
-def _tuples(numbered: Iterable[tuple[int, Row]], columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    size = len(columns)
-    for number, row in numbered:
-        try:
-            values = tuple([row[column] for column in columns])
-        except (KeyError, TypeError):
-            values = ()
-        if not values or len(row) != size:
-            raise SeedError(_difference(row, columns), row=number, hint="Give None where a row has no value.")
-        yield number, values
-
-
-def _difference(row: object, columns: tuple[str, ...]) -> str:
-    if not isinstance(row, dict):
-        return f"a row must be a dict of column names and values, not {type(row).__name__}"
-    missing = [column for column in columns if column not in row]
-    extra = [str(column) for column in row if column not in columns]
-    parts = [f"lacks {', '.join(missing)}"] if missing else []
-    parts += [f"adds {', '.join(extra)}"] if extra else []
-    return f"this row {' and '.join(parts)} beside the columns of the first row"
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} stands twice in one object")
+    return found

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
-from tdm_seed.errors import DatabaseError, SeedError
+from tdm_seed.errors import SeedError
+from tdm_seed.loading.append import kept_out
+from tdm_seed.loading.exchange import make_way
+from tdm_seed.loading.matching import Matching
+from tdm_seed.loading.ordering import any_order
+from tdm_seed.loading.pointing import Pointing
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import Source
-from tdm_seed.loading.resolve import dangling, look_up, refuse_dangling
-from tdm_seed.loading.sources import Rows
+from tdm_seed.loading.removing import remove
+from tdm_seed.loading.resolve import look_up, refuse_dangling
+from tdm_seed.loading.rows import Rows
+from tdm_seed.schema import self_references, unique_keys
 from tdm_seed.values import Changes
 
 
 @dataclass(frozen=True)
 class Upsert:
-    """One upsert of one source into one table.
+    """One upsert of one source into one table; rows that match ``doomed`` and are not given are removed.
 
     ON CONFLICT and ON DUPLICATE KEY are not used: they burn a number for every row that is there already, fire on
     keys that were not named, and cannot tell exactly what they did.
@@ -32,156 +38,143 @@ class Upsert:
     table: sa.Table
     given: Sequence[Given]
     rows: Rows
+    source: Source
     key: tuple[str, ...]
     insert_only: Collection[str] = ()
+    doomed: sa.ColumnElement[bool] | None = None
 
-    def run(self, source: Source) -> Changes:
+    def run(self) -> Changes:
         """Bring the table's rows into the state that the source describes and count what changed."""
-        look_up(self.connection, source, self.given)
+        look_up(self.connection, self.source, self.given)
         later = [one for one in self.given if one.points_into(self.table)]
-        refuse_dangling(self.connection, source, [one for one in self.given if one not in later], self.rows, self.table)
-        self._refuse_duplicates(source)
-        waits = sa.or_(sa.false(), *(dangling(source, one) for one in later))
-        if later and self.connection.scalar(sa.select(sa.func.count()).select_from(source.relation).where(waits)):
-            return self._in_two_rounds(source, later, waits)
-        existing = self._existing(source)
-        updated = self._update(source) if existing else 0
-        inserted = self._insert(source, existing) if existing < source.total else 0
-        return Changes(inserted, updated, source.total - inserted - updated)
-
-    def _in_two_rounds(self, source: Source, later: Sequence[Given], waits: sa.ColumnElement[bool]) -> Changes:
-        """Insert rows that point to one another first with NULL, then point them; each is counted once.
-
-        Rows that were there before are updated in the second round only, when everything they point to exists.
-        """
-        existing = self._existing(source)
-        new = sa.select(source.number).where(~self._match(source, sa.exists)).subquery()
-        waiting = set(self.connection.scalars(sa.select(source.number).where(waits, source.number.in_(sa.select(new)))))
-        for one in later:
-            if not one.column.nullable and waiting:
-                raise SeedError(
-                    f"rows point to one another by {one.name}, but {one.column.name} may not be NULL meanwhile",
-                    table=self.table.name,
-                    column=one.name,
-                    hint="Give the parents in an earlier call.",
-                )
-        inserted = self._insert(source, existing) if existing < source.total else 0
-        look_up(self.connection, source, later)
-        refuse_dangling(self.connection, source, later, self.rows, self.table)
-        touched = self._update(source)
-        return Changes(inserted, touched - len(waiting), source.total - inserted - touched + len(waiting))
-
-    def _match(self, source: Source, wrap: Any = None) -> Any:
-        """Compare keys, NULL with NULL: a row with NULL in its key is the same row the second time."""
-        conditions = []
-        for name in self.key:
-            ours, theirs = self.table.columns[name], source.values[name]
-            equal: sa.ColumnElement[bool] = ours == theirs
-            if ours.nullable:
-                equal = sa.or_(equal, sa.and_(ours.is_(None), theirs.is_(None)))
-            conditions.append(equal)
-        if wrap is None:
-            return sa.and_(*conditions)
-        return sa.exists(sa.select(sa.literal(1)).select_from(self.table).where(*conditions))
-
-    def missing_from(self, source: Source) -> sa.ColumnElement[bool]:
-        """Say of a row of the table that the source does not hold it."""
-        return ~sa.exists(sa.select(sa.literal(1)).select_from(source.relation).where(self._match(source)))
-
-    def _existing(self, source: Source) -> int:
-        """Count the given rows that the table holds; a key that matches two rows is no key.
-
-        Raises:
-            DatabaseError: it matches more rows than were given.
-        """
-        query = sa.select(sa.func.count(), sa.func.count(source.number.distinct())).select_from(
-            source.relation.join(self.table, self._match(source))
+        refuse_dangling(
+            self.connection, self.source, [one for one in self.given if one not in later], self.rows, self.table
         )
-        pairs, found = self.connection.execute(query).one()
-        if pairs != found:
-            raise DatabaseError(
-                f"several rows of the table have the same ({', '.join(self.key)})",
-                table=self.table.name,
-                hint="NULLs in a unique key do not exclude one another. Choose another key.",
-            )
-        return int(found)
+        self.match.refuse_duplicates(self.rows)
+        # What is removed may free a unique value that another row takes; but where rows of the table point to one
+        # another, those that stay must point elsewhere first.
+        removed = 0 if self_references(self.table) else self._remove()
+        with any_order(self.connection, self.dialect, self.table):
+            written = self._write(Pointing(self.match, later, self.rows))
+        removed += self._remove() if self_references(self.table) else 0
+        return written + Changes(deleted=removed)
 
-    def _update(self, source: Source) -> int:
-        columns = [
+    @cached_property
+    def match(self) -> Matching:
+        """The table's rows and the given ones, by the key."""
+        return Matching(self.connection, self.dialect, self.table, self.source, self.key)
+
+    @cached_property
+    def columns(self) -> list[sa.Column[object]]:
+        """The columns that an update writes."""
+        return [
             one.column
             for one in self.given
-            if one.column.name not in self.key and one.column.name not in self.insert_only
+            if one.column.name not in self.key and one.column.name not in self.insert_only and not _fixed(one.column)
         ]
-        if not columns:
+
+    def _write(self, pointing: Pointing) -> Changes:
+        """Update and insert; rows that were there before are updated when everything they point to exists."""
+        existing = self.match.existing()
+        waiting = pointing.mark()
+        updated = self._update() if existing and not waiting else 0
+        inserted = self._insert(existing) if existing < self.source.total else Changes()
+        if waiting:
+            pointing.point()
+            updated = self._update() if existing else 0
+        inserted += Changes(updated=updated)
+        return inserted + Changes(unchanged=self.source.total - inserted.inserted - inserted.updated)
+
+    def _update(self) -> int:
+        """Update what differs. Where rows exchange unique values, they are taken away from them first."""
+        if not self.columns:
             return 0
-        changed = sa.or_(*(self.dialect.different(column, source.values[column.name]) for column in columns))
-        statement = (
-            sa.update(self.table)
-            .values({column.name: source.values[column.name] for column in columns})
-            .where(self._match(source), changed)
-        )
+        self._refuse_fixed()
+        names = {column.name for column in self.columns}
+        taken = [key for key in unique_keys(self.table) if key != self.key and names & set(key)]
+        if not taken:
+            return self._update_different()
+        try:
+            with self.dialect.savepoint(self.connection):
+                return self._update_different()
+        except sa.exc.IntegrityError:
+            if not self.dialect.savepoints:
+                raise
+            query = sa.select(sa.func.count()).select_from(self.source.relation.join(self.table, self.match.same))
+            different = self.connection.scalar(query.where(self._is_different))
+            if not make_way(self.match, taken, names):
+                raise
+            self._update_different()
+            return int(different or 0)
+
+    @property
+    def _is_different(self) -> sa.ColumnElement[bool]:
+        return sa.or_(*(self.dialect.different(column, self.source.values[column.name]) for column in self.columns))
+
+    def _update_different(self) -> int:
+        values = {column.name: self.source.values[column.name] for column in self.columns}
+        statement = sa.update(self.table).values(values).where(self.match.same, self._is_different)
         return int(self.connection.execute(statement).rowcount)
 
-    def _insert(self, source: Source, existing: int) -> int:
+    def _refuse_fixed(self) -> None:
+        """Refuse other values for what the database lets nobody change: GENERATED ALWAYS AS IDENTITY."""
+        for column in (one.column for one in self.given if _fixed(one.column) and one.column.name not in self.key):
+            changed = self.dialect.different(column, self.source.values[column.name])
+            query = sa.select(self.source.number).select_from(self.source.relation.join(self.table, self.match.same))
+            if number := self.connection.scalar(query.where(changed).order_by(self.source.number).limit(1)):
+                raise SeedError(
+                    f"the row exists with another {column.name}, which is GENERATED ALWAYS and cannot be changed",
+                    table=self.table.name,
+                    column=column.name,
+                    hint="Leave the column out of the rows, or name it in insert_only.",
+                    **self.rows.origin.place(number),
+                )
+
+    def _insert(self, existing: int) -> Changes:
         """Insert the rows that are missing, once more after losing a race against the application.
 
         Raises:
             DatabaseError: a trigger or rule kept rows out.
         """
+        updated = 0
         try:
-            with self._savepoint():
-                inserted = self._insert_missing(source)
+            with self.dialect.savepoint(self.connection):
+                inserted = self._insert_missing()
         except sa.exc.IntegrityError:
-            before, existing = existing, self._existing(source)
+            if not self.dialect.savepoints:
+                raise
+            before, existing = existing, self.match.existing()
             if existing == before:
                 raise
-            self._update(source)
-            inserted = self._insert_missing(source)
-        if inserted != source.total - existing and self._existing(source) != source.total:
-            raise DatabaseError(
-                f"{source.total - existing} rows were inserted, but the database kept {inserted}",
-                table=self.table.name,
-                hint="A trigger or a rule of the table turns inserts away; load it another way.",
-            )
-        return source.total - existing
+            updated = self._update()
+            inserted = self._insert_missing()
+        expected = self.source.total - existing
+        if inserted != expected:
+            if (there := self.match.existing()) != self.source.total:
+                raise kept_out(self.connection, self.dialect, self.table, expected, there - existing)
+            updated += self._update()  # the application was faster with some of them
+            inserted = expected if self.dialect.redirects_rows(self.table) else inserted
+        return Changes(inserted, updated)
 
-    def _savepoint(self) -> AbstractContextManager[Any]:
-        """Give a point to go back to, where there is a transaction at all."""
-        options = self.connection.get_execution_options()
-        alone = options.get("isolation_level") == "AUTOCOMMIT" or options.get("tdm_seed_autocommit")
-        return nullcontext() if alone else self.connection.begin_nested()
-
-    def _insert_missing(self, source: Source) -> int:
+    def _insert_missing(self) -> int:
         names = [one.column.name for one in self.given]
+        values = sa.select(*(self.source.values[name] for name in names))
         statement = (
             sa.insert(self.table)
             .from_select(
                 names,
-                sa.select(*(source.values[name] for name in names))
-                .where(~self._match(source, sa.exists))
-                .order_by(source.number),
+                values.where(self.match.is_new).order_by(self.source.number),
                 include_defaults=False,
             )
-            .execution_options(**self.dialect.options_for_keys(self.table, names))
+            .execution_options(preserve_rowcount=True, **self.dialect.options_for_keys(self.table, names))
         )
         return int(self.connection.execute(statement).rowcount)
 
-    def _refuse_duplicates(self, source: Source) -> None:
-        """Let the database say which given keys are equal, by its own collation.
+    def _remove(self) -> int:
+        if self.doomed is None:
+            return 0
+        return remove(self.connection, self.dialect, self.table, sa.and_(~self.match.is_given, self.doomed))
 
-        Raises:
-            SeedError: two given rows have the same key.
-        """
-        if source.total < 2:
-            return
-        columns = [source.values[name] for name in self.key]
-        first, last = sa.func.min(source.number), sa.func.max(source.number)
-        query = sa.select(first, last, *columns).group_by(*columns).having(sa.func.count() > 1).order_by(first)
-        if row := self.connection.execute(query.limit(1)).first():
-            shown = ", ".join(str(value) for value in row[2:])
-            other = "line" if self.rows.counts_lines else "row"
-            raise SeedError(
-                f"({', '.join(self.key)}) = ({shown}) was given already in {other} {row[0]}",
-                table=self.table.name,
-                **self.rows.place(row[1]),
-            )
+
+def _fixed(column: sa.Column[object]) -> bool:
+    return column.identity is not None and bool(column.identity.always)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,13 +12,16 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import SeedError, TdmSeedError
+from tdm_seed.loading.append import Append
+from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.references import Given, understand
 from tdm_seed.loading.relation import Source, converted, source
-from tdm_seed.loading.resolve import look_up, refuse_dangling
-from tdm_seed.loading.sources import Rows, rows_of
+from tdm_seed.loading.removing import remove
+from tdm_seed.loading.resolve import look_up
+from tdm_seed.loading.rows import Rows, rows_of
 from tdm_seed.loading.upsert import Upsert
-from tdm_seed.schema import Schema, default_key
-from tdm_seed.schema.keys import checked_key, refers_to_itself
+from tdm_seed.schema import Schema, default_key, self_references
+from tdm_seed.schema.keys import checked_key
 from tdm_seed.values import Changes
 
 Where = Mapping[str, Any] | str | sa.ColumnElement[bool]
@@ -63,17 +66,16 @@ class Writer:
         with self._errors(table, found):
             given = understand(self.schema, table, found.columns)
             names = [one.column.name for one in given]
-            chosen = default_key(table, names) if key is None else checked_key(table, _columns(key))
-            if absent := [name for name in chosen if name not in names]:
-                raise SeedError(f"the rows do not hold the key column {absent[0]}", table=table.name)
-            if unknown := [name for name in insert_only if name not in names]:
+            chosen = self._key(table, names, key)
+            kept = _columns(table, insert_only)
+            if unknown := [name for name in kept if name not in names]:
                 raise SeedError(f"insert_only names {unknown[0]}, which the rows do not hold", table=table.name)
-            work = Upsert(self.connection, self.dialect, table, given, found, chosen, insert_only)
-            with self._source(table, given, found, chosen) as relation, self._order_free(table):
-                changes = work.run(relation)
-                if missing == "delete":
-                    gone = self._delete(table, sa.and_(work.missing_from(relation), self._condition(table, where)))
-                    changes += Changes(deleted=gone)
+            self._before_drawing(table, names)
+            doomed = self._condition(table, where) if missing == "delete" else None
+            with self._source(table, given, found, chosen) as relation:
+                changes = Upsert(
+                    self.connection, self.dialect, table, given, found, relation, chosen, kept, doomed
+                ).run()
             if changes.inserted:
                 self._note_numbers(table, names)
             return changes
@@ -86,11 +88,13 @@ class Writer:
         with self._errors(table, found):
             given = understand(self.schema, table, found.columns)
             names = [one.column.name for one in given]
-            if refers_to_itself(table) or any(one.looks_up is not None for one in given):
-                count = self._append_as_set(table, given, found)
+            self._before_drawing(table, names)
+            work = Append(self.connection, self.dialect, table, given, found)
+            if self_references(table) or any(one.looks_up is not None for one in given):
+                with self._source(table, given, found) as relation:
+                    count = work.insert(relation)
             else:
-                values = (row for _, row in converted(table, given, found))
-                count = self.dialect.load(self.connection, table, names, values)
+                count = work.stream(converted(table, given, found, digits=self.dialect.decimal_digits))
             self._note_numbers(table, names)
             return Changes(inserted=count)
 
@@ -107,24 +111,29 @@ class Writer:
             raise SeedError("delete needs either rows or where=", table=table.name)
         if rows is None:
             with self._errors(table, None):
-                return Changes(deleted=self._delete(table, self._condition(table, where)))
+                return Changes(deleted=remove(self.connection, self.dialect, table, self._condition(table, where)))
         found = rows_of(rows)
         if found is None:
             return Changes()
         with self._errors(table, found):
             given = understand(self.schema, table, found.columns)
             names = [one.column.name for one in given]
-            chosen = default_key(table, names) if key is None else checked_key(table, _columns(key))
-            work = Upsert(self.connection, self.dialect, table, given, found, chosen)
+            chosen = self._key(table, names, key)
             with self._source(table, given, found, chosen) as relation:
                 look_up(self.connection, relation, given)
-                return Changes(deleted=self._delete(table, ~work.missing_from(relation)))
+                match = Matching(self.connection, self.dialect, table, relation, chosen)
+                return Changes(deleted=remove(self.connection, self.dialect, table, match.is_given))
 
     def catch_up(self) -> None:
         """Move sequences behind the numbers that were given explicitly since the last call."""
-        for _, table in sorted(self._behind.items()):
-            self.dialect.advance_identity(self.connection, table)
-        self._behind.clear()
+        for name in sorted(self._behind):
+            self.dialect.advance_identity(self.connection, self._behind.pop(name))
+
+    def _before_drawing(self, table: sa.Table, names: Collection[str]) -> None:
+        """Let the table's sequence catch up when rows of the same seed that follow draw from it."""
+        numbered = self.dialect.numbered(table)
+        if table.fullname in self._behind and numbered is not None and numbered.name not in names:
+            self.dialect.advance_identity(self.connection, self._behind.pop(table.fullname))
 
     def note_statement(self, table: sa.Table, names_number: bool) -> None:
         """Note an INSERT written by hand, which did or did not name the numbered column."""
@@ -132,45 +141,32 @@ class Writer:
         if numbered is not None:
             self._note_numbers(table, [numbered.name] if names_number else [])
 
-    def _append_as_set(self, table: sa.Table, given: list[Given], rows: Rows) -> int:
-        """Append in one INSERT … SELECT: references are looked up in sets, and rows may point to one another."""
-        names = [one.column.name for one in given]
-        with self._source(table, given, rows) as relation, self._order_free(table):
-            look_up(self.connection, relation, given)
-            refuse_dangling(self.connection, relation, given, rows, table)
-            values = sa.select(*(relation.values[name] for name in names)).order_by(relation.number)
-            self.connection.execute(
-                sa.insert(table)
-                .from_select(names, values, include_defaults=False)
-                .execution_options(**self.dialect.options_for_keys(table, names))
-            )
-            return relation.total
-
     @contextmanager
     def _source(self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()) -> Iterator[Source]:
-        numbered = converted(table, given, rows)
+        numbered = converted(table, given, rows, digits=self.dialect.decimal_digits)
         self._sources += 1  # a generator of rows may itself write
         name = f"tdm_seed_source_{self._sources}"
         with source(self.connection, self.dialect, name, table, given, numbered, key) as relation:
             yield relation
 
-    @contextmanager
-    def _order_free(self, table: sa.Table) -> Iterator[None]:
-        """Let rows of one statement point to one another where the database looks at them one by one."""
-        if self.dialect.checks_at_statement_end or not refers_to_itself(table):
-            yield
-            return
-        with self.dialect.deferred_constraints(self.connection, [table]):
-            yield
+    def _key(self, table: sa.Table, names: Sequence[str], key: str | Collection[str] | None) -> tuple[str, ...]:
+        """Choose the key, or check the one that is named.
 
-    def _delete(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
-        return int(self.connection.execute(sa.delete(table).where(condition)).rowcount)
+        Raises:
+            SeedError: it is not clear or not unique, or the rows do not hold it.
+        """
+        if key is None:
+            return default_key(table, names)
+        chosen = checked_key(table, _columns(table, key))
+        if absent := [name for name in chosen if name not in names]:
+            raise SeedError(f"the rows do not hold the key column {absent[0]}", table=table.name)
+        return chosen
 
     def _condition(self, table: sa.Table, where: Where | None) -> sa.ColumnElement[bool]:
         if where is None:
             return sa.true()
         if isinstance(where, str):
-            return sa.text(f"({where})")  # type: ignore[return-value]
+            return sa.literal_column(f"({where})", sa.Boolean())
         if isinstance(where, Mapping):
             if unknown := [name for name in where if name not in table.columns]:
                 raise SeedError(f"where= names the column {unknown[0]}, which does not exist", table=table.name)
@@ -194,13 +190,13 @@ class Writer:
         try:
             yield
         except TdmSeedError as error:
-            raise error.located(table=table.name, file=rows.file if rows else None) from error.__cause__
+            raise error.located(table=table.name, file=rows.origin.file if rows else None) from error.__cause__
         except self.dialect.driver_errors as error:
             translated = self.dialect.translate_error(error)
-            raise translated.located(table=table.name, file=rows.file if rows else None) from error
+            raise translated.located(table=table.name, file=rows.origin.file if rows else None) from error
 
 
-def _columns(key: str | Collection[str]) -> tuple[str, ...]:
-    """Take ``key="a"``, ``key="role_id.code"`` or a collection of them as columns of the table."""
-    names = (key,) if isinstance(key, str) else tuple(key)
-    return tuple(name.partition(".")[0] for name in names)
+def _columns(table: sa.Table, given: str | Collection[str]) -> tuple[str, ...]:
+    """Take ``"a"``, ``"role_id.code"`` or a collection of them as columns of the table."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    return tuple(name if name in table.columns else name.partition(".")[0] for name in names)

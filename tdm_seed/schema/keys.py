@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
 
 from tdm_seed.errors import SeedError
+
+#: Where a reflected table keeps its foreign keys.
+_REFERENCES: Final = "tdm_seed_references"
 
 
 def unique_keys(table: sa.Table) -> list[tuple[str, ...]]:
@@ -74,12 +80,39 @@ def checked_key(table: sa.Table, key: str | Collection[str]) -> tuple[str, ...]:
     )
 
 
-def foreign_keys(table: sa.Table) -> list[sa.ForeignKeyConstraint]:
-    """List the foreign keys of a table in the order of their columns."""
-    return sorted(table.foreign_key_constraints, key=lambda key: tuple(key.column_keys))
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key as reflection says it: its columns, the schema and name of the table it points to, its columns."""
+
+    columns: tuple[str, ...]
+    target: tuple[str | None, str]
+    referred: tuple[str, ...]
 
 
-def refers_to_itself(table: sa.Table) -> bool:
-    """Tell whether a row of the table may point to another of the same table."""
-    own = f"{table.schema}.{table.name}" if table.schema else table.name
-    return any(key.elements[0].target_fullname.rpartition(".")[0] == own for key in table.foreign_key_constraints)
+def note_references(table: sa.Table, found: Iterable[ReflectedForeignKeyConstraint]) -> None:
+    """Keep what reflection says with the table.
+
+    Not from SQLAlchemy's ``schema.table.column`` strings: tables and columns may have dots in their names.
+    """
+    table.info[_REFERENCES] = sorted(
+        (
+            Reference(
+                tuple(key["constrained_columns"]),
+                (key["referred_schema"], key["referred_table"]),
+                tuple(key["referred_columns"]),
+            )
+            for key in found
+        ),
+        key=lambda reference: reference.columns,
+    )
+
+
+def references(table: sa.Table) -> list[Reference]:
+    """List the foreign keys of a reflected table in the order of their columns."""
+    found: list[Reference] = table.info[_REFERENCES]
+    return found
+
+
+def self_references(table: sa.Table) -> list[Reference]:
+    """List the foreign keys by which a row of the table may point to another of the same table."""
+    return [reference for reference in references(table) if reference.target == (table.schema, table.name)]

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import SeedError
+from tdm_seed.schema.keys import Reference, note_references
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|([^."`]+)')
 
@@ -48,17 +49,10 @@ class Schema:
                 return self._reflect(*key)
         raise SeedError(f"there is no table {name!r}", table=name, hint=self._suggestion(name))
 
-    def referred(self, table: sa.Table, key: sa.ForeignKeyConstraint) -> tuple[sa.Table, list[str]]:
-        """Give the table that a foreign key points to, and the columns there, as reflection says them.
-
-        Not from SQLAlchemy's ``schema.table.column`` string: a table may have dots in its name.
-        """
-        for found in self._inspector.get_foreign_keys(table.name, schema=table.schema):
-            if found["constrained_columns"] == key.column_keys:
-                target = (found["referred_schema"], found["referred_table"])
-                parent = self._tables[target] if target in self._tables else self._reflect(*target)
-                return parent, found["referred_columns"]
-        raise LookupError(f"{table.name}: no foreign key {key.column_keys}")
+    def parent(self, reference: Reference) -> sa.Table:
+        """Give the table that a foreign key points to."""
+        found = self._tables.get(reference.target)
+        return found if found is not None else self._reflect(*reference.target)
 
     def names(self) -> list[tuple[str | None, str]]:
         """List the tables of the default schema, sorted."""
@@ -74,7 +68,9 @@ class Schema:
         with warnings.catch_warnings():
             # Types that SQLAlchemy does not know stay NullType, which is how they are treated on purpose.
             warnings.simplefilter("ignore", sa.exc.SAWarning)
-            table = sa.Table(name, self._metadata, schema=schema, resolve_fks=False, autoload_with=self._connection)
+            table = sa.Table(name, self._metadata, schema=schema)
+            self._inspector.reflect_table(table, None, resolve_fks=False)
+        note_references(table, self._inspector.get_foreign_keys(name, schema=schema))
         self._dialect.refine(self._connection, table)
         for column in table.columns:
             if isinstance(column.type, sa.JSON):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import pymysql
@@ -12,7 +12,7 @@ from pymysql.constants import CLIENT
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, HeldLock, StatementFailed
+from tdm_seed.dialects.base import AS_IT_IS, Dialect, HeldLock, StatementFailed
 from tdm_seed.dialects.mysql import lock
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.statements import Statement
@@ -55,7 +55,8 @@ class MySQL(Dialect):
     def engine(self, url: URL, application: str) -> Engine:
         """Make an engine whose sessions are strict, in UTC, and see what others committed.
 
-        READ COMMITTED, since at MySQL's default the INSERT … SELECT of an upsert locks gaps, and a second look at a
+        The number 0 is a number like any other, since a seed that gives it means it; rows that leave the column out or
+        give NULL are numbered all the same. READ COMMITTED, since at MySQL's default the INSERT … SELECT of an upsert locks gaps, and a second look at a
         row after a lost race would still see the old snapshot.
         """
         engine = sa.create_engine(
@@ -74,7 +75,7 @@ class MySQL(Dialect):
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SET time_zone = '+00:00', innodb_lock_wait_timeout = 50, "
-                    "sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')"
+                    "sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES', 'NO_AUTO_VALUE_ON_ZERO')"
                 )
 
         return engine
@@ -140,9 +141,7 @@ class MySQL(Dialect):
         # A rollback does not take a temporary table away, so one of a failed call may still be there.
         connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {name}")
         index = f"(KEY ({', '.join(key)})) " if key else ""
-        connection.exec_driver_sql(
-            f"CREATE TEMPORARY TABLE {name} {index}AS {body}", execution_options={"no_parameters": True}
-        )
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} {index}AS {body}", execution_options=AS_IT_IS)
 
     def drop_source(self, connection: Connection, name: str) -> None:
         """Say TEMPORARY, since a bare DROP TABLE commits."""
@@ -164,19 +163,24 @@ class MySQL(Dialect):
         """Give the AUTO_INCREMENT column."""
         return next((column for column in table.columns if column.autoincrement is True), None)
 
-    @contextmanager
-    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
-        """Switch the checks off for the block, then prove every key: the server itself never looks back."""
+    def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
+        """Switch the checks off; the server itself never looks back, so the keys are proven by anti-joins."""
         connection.exec_driver_sql("SET foreign_key_checks = 0")
-        try:
-            yield
-        finally:
+        return []
+
+    def undefer(self, connection: Connection) -> None:
+        """Switch the checks on again, unless the connection is gone."""
+        if not connection.invalidated:
             connection.exec_driver_sql("SET foreign_key_checks = 1")
-        self.prove_constraints(connection, tables)
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
-        """Recognise booleans (TINYINT(1)) and MariaDB's JSON (LONGTEXT with the constraint ``json_valid(column)``)."""
+        """Recognise booleans (TINYINT(1)) and MariaDB's JSON (LONGTEXT with the constraint ``json_valid(column)``).
+
+        Floats stay floats: as decimals, which SQLAlchemy makes of them here, they would end after 10 digits.
+        """
         for column in table.columns:
+            if isinstance(column.type, sa.Float):
+                column.type.asdecimal = False
             if isinstance(column.type, types.TINYINT) and column.type.display_width == 1:
                 column.type = sa.Boolean()
         if self.names(connection)[0] == "mariadb" and any(type(c.type) is types.LONGTEXT for c in table.columns):

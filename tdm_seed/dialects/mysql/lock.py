@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
 import sqlalchemy as sa
@@ -36,14 +36,16 @@ def run_lock(
 ) -> Iterator[HeldLock]:
     """Hold the named lock on this connection.
 
-    The lock alone does not say who holds it: a user without the PROCESS privilege sees no other session, and
-    connection attributes need the performance schema, which MariaDB leaves off. So the holder writes its name into a
-    table of one row, ``<history table>_lock``, unless ``note`` is False.
+    The lock itself tells only the number of the connection that holds it: a user without the PROCESS privilege sees
+    no other session, and connection attributes need the performance schema, which MariaDB leaves off. So the holder
+    writes its name beside that number into the table ``<history table>_lock``, unless ``note`` is False.
     """
     database = connection.execute(sa.text("SELECT DATABASE()")).scalar()
     name = "tdm-seed:" + blake2b(f"{database}:{key}".encode(), digest_size=16).hexdigest()
-    table = sa.table(f"{key.rpartition('.')[2]}_lock", sa.column("id"), sa.column("holder"), schema=_schema(key))
+    schema, _, history = key.rpartition(".")
+    names = sa.table(f"{history}_lock", sa.column("connection"), sa.column("holder"), schema=schema or None)
     take, free = sa.text("SELECT GET_LOCK(:name, 0)"), sa.text("SELECT RELEASE_LOCK(:name)")
+    holds = sa.text("SELECT IS_USED_LOCK(:name)")
 
     def attempt() -> bool:
         got = bool(connection.execute(take, {"name": name}).scalar())
@@ -51,38 +53,38 @@ def run_lock(
         return got
 
     def who() -> str:
+        number = connection.execute(holds, {"name": name}).scalar()
         try:
-            found = connection.execute(sa.select(table.c.holder)).scalar()
-        except sa.exc.DBAPIError:
+            found = connection.execute(sa.select(names.c.holder).where(names.c.connection == number)).scalar()
+        except sa.exc.DBAPIError:  # no such table yet, or not for this user
             found = None
         connection.rollback()
-        return str(found or "an unknown session")
+        return str(found or f"connection {number} of the server")
 
     poll(attempt, who, timeout, on_wait)
     try:
         if note:
-            _write(connection, table, holder)
+            _write(connection, names, holder)
         yield _NamedLock(connection, name)
     finally:
         if not connection.closed and not connection.invalidated:
-            connection.rollback()
-            connection.execute(free, {"name": name})
-            connection.rollback()
+            with suppress(sa.exc.DBAPIError):  # the server has cut the connection, and freed the lock with it
+                connection.rollback()
+                connection.execute(free, {"name": name})
+                connection.rollback()
 
 
-def _schema(key: str) -> str | None:
-    return key.rpartition(".")[0] or None
-
-
-def _write(connection: Connection, table: sa.TableClause, holder: str) -> None:
-    """Leave the holder's name; a role that may not create tables goes without."""
-    name = connection.dialect.identifier_preparer.format_table(table)
+def _write(connection: Connection, names: sa.TableClause, holder: str) -> None:
+    """Leave the holder's name; a role that may not create tables, or finds another's of that name, goes without."""
+    table = connection.dialect.identifier_preparer.format_table(names)
     try:
         connection.exec_driver_sql(
-            f"CREATE TABLE IF NOT EXISTS {name} (id INT PRIMARY KEY, holder VARCHAR(200) NOT NULL)"
+            f"CREATE TABLE IF NOT EXISTS {table} (connection BIGINT UNSIGNED PRIMARY KEY, holder VARCHAR(200) NOT NULL)"
         )
-        connection.execute(sa.delete(table))
-        connection.execute(sa.insert(table).values(id=1, holder=holder[:200]))
+        columns = sa.inspect(connection).get_columns(names.name, schema=names.schema)
+        if [column["name"] for column in columns] == ["connection", "holder"]:
+            connection.execute(sa.delete(names))
+            connection.execute(sa.insert(names).values(connection=sa.func.connection_id(), holder=holder[:200]))
         connection.commit()
     except sa.exc.DBAPIError:
         connection.rollback()

@@ -16,7 +16,7 @@ BATCH = 10_000
 
 
 def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Stream rows into a table in COPY's text format and give their number.
+    """Stream rows into a table in COPY's text format and give the number that the server kept.
 
     Values pass through SQLAlchemy's bind processors first, as an INSERT's would. COPY takes numbers for GENERATED
     ALWAYS columns without being asked.
@@ -33,7 +33,7 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
             with cursor.copy(statement) as copy:
                 for row in batch:
                     copy.write_row(_processed(row, needed) if needed else row)
-            loaded += len(batch)
+            loaded += cursor.rowcount
     return loaded
 
 

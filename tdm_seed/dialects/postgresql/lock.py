@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
 import sqlalchemy as sa
@@ -70,6 +70,5 @@ def run_lock(
         poll(attempt, who, timeout, on_wait)
         yield _TransactionLock(connection)
     finally:
-        if not connection.invalidated:
-            connection.rollback()
-        connection.close()
+        with suppress(sa.exc.DBAPIError):  # the server has cut the connection, and freed the lock with it
+            connection.close()

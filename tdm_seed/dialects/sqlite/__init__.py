@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, HeldLock, Uncut
+from tdm_seed.dialects.base import Dialect, HeldLock, Uncut, refuse_autocommit
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import orphan
 from tdm_seed.dialects.sqlite.errors import translate
@@ -21,6 +21,11 @@ from tdm_seed.errors import DatabaseError, TdmSeedError
 #: Seconds that a statement waits for another writer before it fails.
 BUSY_SECONDS = 10
 
+#: Tables with foreign keys that SQLite looks at only when the transaction ends.
+_DECLARED_DEFERRED = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%initially%deferred%' ORDER BY name"
+)
+
 
 class SQLite(Dialect):
     """SQLite through the standard library's ``sqlite3``."""
@@ -29,6 +34,7 @@ class SQLite(Dialect):
     title: ClassVar[str] = "SQLite"
     driver: ClassVar[str] = "sqlite"
     tokenizer: ClassVar[str] = "sqlite"
+    decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
 
     def file(self, url: URL) -> Path | None:
@@ -97,10 +103,11 @@ class SQLite(Dialect):
         on_wait: Callable[[str], None],
         dry_run: bool = False,
     ) -> AbstractContextManager[HeldLock]:
-        """Hold a lock file beside the database; memory is nobody else's."""
+        """Hold a lock file beside the database, wherever links lead to it from; memory is nobody else's."""
         path = self.file(connection.engine.url)
         if path is None:
             return nullcontext(Uncut())
+        path = path.resolve()
         return file_lock(path.with_name(path.name + ".tdm-seed.lock"), timeout, holder, on_wait)
 
     def settle(self, connection: Connection) -> None:
@@ -108,6 +115,8 @@ class SQLite(Dialect):
         if connection.exec_driver_sql("PRAGMA defer_foreign_keys").scalar():
             self._prove(connection, None)
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
+        elif declared := connection.exec_driver_sql(_DECLARED_DEFERRED).scalars().all():
+            self._prove(connection, declared)
 
     def statements(self, sql: str) -> list[Statement]:
         """Let SQLite say where a statement ends, since it knows triggers; sqlglot gives the words."""
@@ -140,15 +149,21 @@ class SQLite(Dialect):
             return columns[0]
         return None
 
-    @contextmanager
-    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
-        """Defer every foreign key until the block ends."""
+    def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
+        """Defer every foreign key until the block ends.
+
+        Raises:
+            SeedError: without a transaction, each statement would be checked by itself.
+        """
+        refuse_autocommit(connection)
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        yield
-        self.prove_constraints(connection, tables)
+        return []
+
+    def undefer(self, connection: Connection) -> None:
+        """Look at every row again."""
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
 
-    def prove_constraints(self, connection: Connection, tables: Sequence[sa.Table]) -> None:
+    def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
         """Run ``foreign_key_check`` over these tables and over those that point to them."""
         names = {table.name for table in tables}
         keys = sa.inspect(connection).get_multi_foreign_keys()
@@ -176,6 +191,11 @@ class SQLite(Dialect):
             row = connection.exec_driver_sql(f"SELECT {names} FROM {quote(table)} WHERE rowid = ?", (rowid,)).first()
             values = tuple(row) if row else values
         return orphan(table, columns, values, parent)
+
+    def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
+        """Name the table's triggers; ``RAISE(IGNORE)`` in one drops a row."""
+        query = sa.text("SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name")
+        return sorted(connection.scalars(query, {"name": table.name}))
 
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
         """Turn sqlite3's message into a sentence."""

@@ -1,0 +1,117 @@
+"""Appending rows that are not there yet, in the fastest way there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.base import Dialect
+from tdm_seed.errors import DatabaseError, SeedError
+from tdm_seed.loading.matching import Matching
+from tdm_seed.loading.ordering import any_order
+from tdm_seed.loading.pointing import Pointing
+from tdm_seed.loading.references import Given
+from tdm_seed.loading.relation import Numbered, Source
+from tdm_seed.loading.resolve import look_up, refuse_dangling
+from tdm_seed.loading.rows import Rows
+from tdm_seed.schema import default_key
+
+
+@dataclass
+class Append:
+    """One append to one table; it proves that the database kept every row."""
+
+    connection: Connection
+    dialect: Dialect
+    table: sa.Table
+    given: Sequence[Given]
+    rows: Rows
+    _there: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._there = self._count() if self.dialect.redirects_rows(self.table) else 0
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are filled."""
+        return [one.column.name for one in self.given]
+
+    def stream(self, numbered: Iterator[Numbered]) -> int:
+        """Load rows as they come and give their number.
+
+        Raises:
+            DatabaseError: a trigger or rule kept rows out.
+        """
+        counted = _Counted(numbered)
+        return self._proven(self.dialect.load(self.connection, self.table, self.names, counted), counted.total)
+
+    def insert(self, source: Source) -> int:
+        """Append in one INSERT … SELECT: references are looked up in sets, and rows may point to one another.
+
+        Raises:
+            DatabaseError: a trigger or rule kept rows out.
+        """
+        look_up(self.connection, source, self.given)
+        later = [one for one in self.given if one.points_into(self.table)]
+        others = [one for one in self.given if one not in later]
+        refuse_dangling(self.connection, source, others, self.rows, self.table)
+        pointing = Pointing(self._matching(source, later), later, self.rows)
+        with any_order(self.connection, self.dialect, self.table):
+            waiting = pointing.mark()
+            values = sa.select(*(source.values[name] for name in self.names)).order_by(source.number)
+            statement = (
+                sa.insert(self.table)
+                .from_select(self.names, values, include_defaults=False)
+                .execution_options(preserve_rowcount=True, **self.dialect.options_for_keys(self.table, self.names))
+            )
+            loaded = self.connection.execute(statement).rowcount
+            if waiting:
+                pointing.point()
+        return self._proven(int(loaded), source.total)
+
+    def _matching(self, source: Source, later: Sequence[Given]) -> Matching:
+        """Say how rows that were just inserted are found again: by a key, or by what others call them."""
+        try:
+            key = default_key(self.table, self.names)
+        except SeedError:
+            key = tuple(one.looks_up.name for one in later[:1] if one.looks_up is not None)
+            if not set(key) <= set(self.names):
+                key = ()
+        return Matching(self.connection, self.dialect, self.table, source, key)
+
+    def _proven(self, loaded: int, total: int) -> int:
+        kept = self._count() - self._there if self.dialect.redirects_rows(self.table) else loaded
+        if kept != total:
+            raise kept_out(self.connection, self.dialect, self.table, total, kept)
+        return total
+
+    def _count(self) -> int:
+        return int(self.connection.scalar(sa.select(sa.func.count()).select_from(self.table)) or 0)
+
+
+class _Counted:
+    """Values of rows, counted on their way."""
+
+    def __init__(self, numbered: Iterator[Numbered]) -> None:
+        self.total = 0
+        self._numbered = numbered
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for _, values in self._numbered:
+            self.total += 1
+            yield values
+
+
+def kept_out(connection: Connection, dialect: Dialect, table: sa.Table, expected: int, kept: int) -> DatabaseError:
+    """Name what may have turned rows away."""
+    names = dialect.row_triggers(connection, table)
+    return DatabaseError(
+        f"{expected} rows were to be inserted, but the database kept {kept} of them",
+        table=table.name,
+        hint="A trigger or a rule of the table turns rows away or puts them elsewhere"
+        + (f": {', '.join(names)}." if names else ", or another session removed them."),
+    )
