@@ -62,7 +62,7 @@ class TdmSeedError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        #: What an upgrade had done before it failed, and the steps that it did not come to.
+        #: What a run had done and kept before it failed, and the steps that it did not come to.
         self.done: tuple[StepResult, ...] = ()
         self.left: tuple[Step, ...] = ()
         self.place = Place(seed, str(file) if file is not None else None, line, table, row, column)
@@ -130,6 +130,20 @@ class Protected(TdmSeedError):
 
     code = "protected"
     exit_code = 7
+
+
+class Stopped(KeyboardInterrupt):
+    """A run was interrupted, by Ctrl-C or by a signal that the program turns into one.
+
+    Still a ``KeyboardInterrupt``, so that no ``except Exception`` keeps a program alive that was told to end.
+    ``done`` and ``left`` are those of an error; ``message`` says what became of the seed that was running.
+    """
+
+    def __init__(self, message: str, done: tuple[StepResult, ...], left: tuple[Step, ...]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.done = done
+        self.left = left
 
 
 class VerificationFailed(TdmSeedError):

@@ -174,11 +174,15 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One disagreement between files and history. A value to report, not a failure."""
+    """One disagreement between files and history. A value to report, not a failure.
+
+    ``renamed_to`` names unapplied seeds with the very content of one whose file is gone.
+    """
 
     seed: str
     layer: Layer
     reason: str
+    renamed_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Run:
 RUN = pytest.StashKey[Run]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a longer run of the crash tests be asked for."""
+    parser.addoption("--runs", type=int, default=10, help="how many moments a run is killed at, for each database")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Look for the servers in the leading process; its workers are told what it found."""
     if hasattr(config, "workerinput"):

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tdm_seed.engine.session import Session
 from tdm_seed.history import since_reset
 from tdm_seed.loading.convert import plain_json
-from tdm_seed.schema import Schema, foreign_keys
+from tdm_seed.schema import Schema, references
 from tdm_seed.values import Applied
 
 _MODULUS = 1 << 128
@@ -68,17 +68,17 @@ def _names(entry: Applied, key: str) -> list[object]:
 def _with_parents(schema: Schema, tables: Sequence[sa.Table]) -> list[sa.Table]:
     found = {table.fullname: table for table in tables}
     for table in tables:
-        for key in foreign_keys(table):
-            parent, _ = schema.referred(table, key)
+        for reference in references(table):
+            parent = schema.parent(reference)
             found.setdefault(parent.fullname, parent)
     return list(found.values())
 
 
 def _table(session: Session, schema: Schema, table: sa.Table, numbered: set[tuple[str, str]]) -> TableDigest:
     out = {column.name for column in table.columns if (table.fullname, column.name) in numbered}
-    for key in foreign_keys(table):
-        parent, referred = schema.referred(table, key)
-        for near, far in zip(key.column_keys, referred, strict=True):
+    for reference in references(table):
+        parent = schema.parent(reference)
+        for near, far in zip(reference.columns, reference.referred, strict=True):
             if (parent.fullname, far) in numbered:
                 out.add(near)
     columns = sorted((c for c in table.columns if c.name not in out), key=lambda column: column.name)

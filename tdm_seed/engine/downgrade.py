@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tdm_seed.errors import SeedError, UsageError
 from tdm_seed.history import states
 from tdm_seed.revisions import find
-from tdm_seed.revisions.dependencies import dependencies
+from tdm_seed.revisions.dependencies import Dependencies, dependencies
 from tdm_seed.values import Action, Applied, Seed, State, Step
 
 _STANDING = (State.APPLIED, State.STAMPED, State.RUNNING)
@@ -31,7 +31,8 @@ def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tup
     elif target.startswith("-") and target[1:].isdigit():
         chosen = newest[: int(target) * -1]
         if len(chosen) < -int(target):
-            raise UsageError(f"only {len(chosen)} seeds are applied", hint="`downgrade base` reverts all of them.")
+            are = "seed is" if len(chosen) == 1 else "seeds are"
+            raise UsageError(f"only {len(chosen)} {are} applied", hint="`downgrade base` reverts all of them.")
     else:
         seed = find(seeds, target)
         if seed.revision not in standing:
@@ -47,11 +48,12 @@ def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tup
     named = [by_revision[name] for name in chosen]
     wanted = {seed.revision for seed in (*named, *graph.needing(named)) if seed.revision in standing}
     return tuple(
-        Step(seed, Action.DOWNGRADE, "named" if seed.revision in chosen else f"needs {_needed(seed, chosen)}")
+        Step(seed, Action.DOWNGRADE, "named" if seed.revision in chosen else _needs(graph, seed, wanted))
         for seed in reversed(graph.seeds)
         if seed.revision in wanted
     )
 
 
-def _needed(seed: Seed, chosen: Sequence[str]) -> str:
-    return ", ".join(seed.depends_on) or ", ".join(chosen)
+def _needs(graph: Dependencies, seed: Seed, reverted: Collection[str]) -> str:
+    names = {each.revision: each.name for each in graph.seeds}
+    return f"needs {', '.join(names[need] for need in graph.needs[seed.revision] if need in reverted)}"

@@ -7,32 +7,40 @@ from pathlib import Path
 
 from tdm_seed.database import checked_statements
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import Protected, SchemaNotReady, SeedError, TdmSeedError
+from tdm_seed.errors import DriftError, Protected, SchemaNotReady, SeedError, TdmSeedError
 from tdm_seed.history import environment_of
 from tdm_seed.revisions import Section, open_script
 from tdm_seed.revisions.plan import not_ready
-from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, Step
+from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, Step, Transaction
 
 
-def check(session: Session, plan: Plan, entries: Sequence[Applied], heads: tuple[str, ...]) -> None:
+def check(
+    session: Session, plan: Plan, entries: Sequence[Applied], heads: tuple[str, ...], *, dry_run: bool = False
+) -> None:
     """Refuse a plan that could not be carried out, or is for another database.
 
     Raises:
-        SchemaNotReady: a seed needs a migration that has not run.
         Protected: a scenario, and the database belongs to another environment.
-        SeedError: an SQL seed holds a statement that may not stand in one.
+        DriftError: a new seed is an applied one under another name.
+        SchemaNotReady: a seed needs a migration that has not run.
+        SeedError: an SQL seed holds a statement that may not stand in one, or a dry run could not be taken back.
     """
-    _right_environment(session, plan, entries)
+    _right_environment(session, plan.steps, entries)
+    _not_renamed(session, plan)
     _schema_ready(session, plan, heads)
+    if dry_run:
+        _taken_back(session, plan)
     _sql(session, (step.seed for step in plan.steps))
 
 
-def check_downgrade(session: Session, steps: Sequence[Step]) -> None:
+def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[Applied]) -> None:
     """Refuse to revert anything when one of the seeds cannot be reverted.
 
     Raises:
+        Protected: a scenario, and the database belongs to another environment.
         SeedError: it has no ``downgrade``, or its SQL holds a statement that may not stand in a seed.
     """
+    _right_environment(session, steps, entries)
     for step in steps:
         if not open_script(step.seed, session.environment.project.root, session.names).has_downgrade:
             raise SeedError(
@@ -44,15 +52,41 @@ def check_downgrade(session: Session, steps: Sequence[Step]) -> None:
     _sql(session, (step.seed for step in steps))
 
 
-def _right_environment(session: Session, plan: Plan, entries: Sequence[Applied]) -> None:
+def _right_environment(session: Session, steps: Sequence[Step], entries: Sequence[Applied]) -> None:
     marked = environment_of(entries)
-    scenario = next((step.seed for step in plan.steps if step.seed.layer is Layer.SCENARIO), None)
+    scenario = next((step.seed for step in steps if step.seed.layer is Layer.SCENARIO), None)
     if marked is not None and marked != session.environment.name and scenario is not None:
         raise Protected(
             f"this database was seeded as {marked!r}, so no scenario of {session.environment.name!r} is run in it",
             seed=scenario.revision,
             hint=f"Is the URL right? `--env {marked}` is what belongs to this database.",
         )
+
+
+def _not_renamed(session: Session, plan: Plan) -> None:
+    """Hold a renamed seed back: under its new name it would write its rows once more."""
+    seeds = {step.seed.revision: step.seed for step in plan.steps}
+    for drift in plan.drift:
+        for seed in (seeds[name] for name in drift.renamed_to if name in seeds):
+            raise DriftError(
+                f"has the very content of {drift.seed}, which is applied and whose file is gone: it was renamed, and "
+                "applied under another name it would write its rows a second time",
+                seed=seed.revision,
+                file=_shown(session, seed.path),
+                hint=f"Rename it back to {drift.seed}. If it is a seed of its own, change it, if only a comment.",
+            )
+
+
+def _taken_back(session: Session, plan: Plan) -> None:
+    """Refuse a dry run of what no rollback takes back."""
+    for step in plan.steps:
+        if step.seed.transaction is Transaction.NONE:
+            raise SeedError(
+                "has `transaction: none`, so a dry run could not take back what it does",
+                seed=step.seed.revision,
+                file=_shown(session, step.seed.path),
+                hint="Look at `tdm-seed plan`, or name the other seeds: upgrade --dry-run SEED …",
+            )
 
 
 def _schema_ready(session: Session, plan: Plan, heads: tuple[str, ...]) -> None:

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from tdm_seed import faking
 from tdm_seed.database import Database
 from tdm_seed.dialects.base import HeldLock
+from tdm_seed.engine.clock import TODAY, as_applied
+from tdm_seed.engine.mistakes import seed_errors, verifying
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import Locked, SeedError, TdmSeedError, VerificationFailed
-from tdm_seed.revisions import Script, open_script, where
+from tdm_seed.environments.urls import concealed
+from tdm_seed.engine.unended import unended
+from tdm_seed.errors import Locked, TdmSeedError
+from tdm_seed.revisions import Script, open_script
 from tdm_seed.values import Action, Applied, Seed, State, Step, StepResult, Transaction, total
 
 
@@ -39,19 +42,15 @@ class Promise:
         """
         session, seed = self.session, step.seed
         started, begun = datetime.now(UTC), time.monotonic()
-        with seed_errors(self.session, seed):
+        with seed_errors(session, seed):
             script = open_script(seed, session.environment.project.root, session.names)
-            if seed.transaction is Transaction.NONE and step.action is not Action.DOWNGRADE:
+            if seed.transaction is Transaction.NONE:
                 return self._unprotected(step, script, started, begun)
             with self._transaction():
                 self._look_again(seed)
-                db = self._database(seed)
-                with _savepoint(self.session):
-                    (script.downgrade if step.action is Action.DOWNGRADE else script.upgrade)(db)
-                session.progress.reached("after load")
-                self._settle(db)
-                if step.action is not Action.DOWNGRADE:
-                    self._verify(script, db, seed)
+                db = self._database(step)
+                with unended(session, dry_run=self.dry_run):
+                    self._run(step, script, db)
                 result = self._result(step, db, begun)
                 session.progress.reached("before history")
                 self._record(result, db, started)
@@ -63,37 +62,32 @@ class Promise:
 
     def _unprotected(self, step: Step, script: Script, started: datetime, begun: float) -> StepResult:
         """Run a ``transaction: none`` seed: history says ``running`` first, since nothing can be taken back."""
-        session, seed = self.session, step.seed
-        if self.dry_run:
-            raise SeedError(
-                "has `transaction: none`, so a dry run could not take back what it does",
-                hint="Look at `tdm-seed plan`, or name the other seeds: upgrade --dry-run SEED …",
-            )
+        session, db = self.session, self._database(step)
         with self._transaction():
-            self._look_again(seed)
-            self._record(self._result(step, self._database(seed), begun, State.RUNNING), None, started)
-        db = self._database(seed)
+            self._look_again(step.seed)
+            self._record(self._result(step, db, begun, State.RUNNING), db, started)
         try:
             with session.dialect.autocommit(session.connection):
-                script.upgrade(db)
-                self._settle(db)
-                self._verify(script, db, seed)
+                self._run(step, script, db)
         except BaseException as error:
             self._leave_running(step, db, started, begun, error)
             raise
         result = self._result(step, db, begun)
+        session.progress.reached("before history")
         with self._transaction():
             self._record(result, db, started)
+            session.progress.reached("before commit")
             self.lock.check()
         session.progress.reached("after commit")
         return result
 
     def _leave_running(self, step: Step, db: Database, started: datetime, begun: float, error: BaseException) -> None:
-        """Write why the seed stays ``running``, if the database still answers."""
+        """Write why the seed stays ``running``, if the database still answers and nobody else has taken over."""
         reason = error.message if isinstance(error, TdmSeedError) else f"{type(error).__name__}: {error}"
         try:
             with self._transaction():
-                self._record(self._result(step, db, begun, State.RUNNING), db, started, reason=reason[:500])
+                self.lock.check()
+                self._record(self._result(step, db, begun, State.RUNNING), db, started, reason=concealed(reason)[:500])
         except (sa.exc.SQLAlchemyError, TdmSeedError):
             return
 
@@ -126,29 +120,41 @@ class Promise:
                 hint="Run the command again: it plans from what is there now.",
             )
 
-    def _database(self, seed: Seed) -> Database:
+    def _database(self, step: Step) -> Database:
+        """Hand the database over; a downgrade finds the volumes, random seed and clock that made its rows."""
         session = self.session
+        environment, now = session.environment, self.now
+        entry = self.known.get(step.seed.revision)
+        if step.action is Action.DOWNGRADE and entry is not None:
+            environment, now = as_applied(environment, entry), entry.clock
         return Database(
             session.connection,
             session.dialect,
             session.schema,
-            seed,
-            session.environment,
-            self.now,
+            step.seed,
+            environment,
+            now,
             dry_run=self.dry_run,
         )
 
+    def _run(self, step: Step, script: Script, db: Database) -> None:
+        """Run the author's code, then prove what it left behind."""
+        reverting = step.action is Action.DOWNGRADE
+        (script.downgrade if reverting else script.upgrade)(db)
+        self.session.progress.reached("after load")
+        self._settle(db)
+        if not reverting:
+            with verifying(step.seed):
+                script.verify(db)
+
     def _settle(self, db: Database) -> None:
         """Prove what was deferred and move sequences behind explicit numbers (no rollback undoes that)."""
-        self.session.dialect.settle(self.session.connection)
+        session = self.session
+        session.dialect.settle(session.connection)
+        if not session.dialect.enforces_foreign_keys:
+            session.dialect.prove_constraints(session.connection, list(db.written.values()))
         if not self.dry_run:
             db.writer.catch_up()
-
-    def _verify(self, script: Script, db: Database, seed: Seed) -> None:
-        try:
-            script.verify(db)
-        except AssertionError as error:
-            raise failed_assertion(error, seed) from error
 
     def _result(self, step: Step, db: Database, begun: float, state: State | None = None) -> StepResult:
         state = state or (State.REVERTED if step.action is Action.DOWNGRADE else State.APPLIED)
@@ -161,22 +167,18 @@ class Promise:
             duration_ms=round((time.monotonic() - begun) * 1000),
         )
 
-    def _record(self, result: StepResult, db: Database | None, started: datetime, *, reason: str | None = None) -> None:
-        session, seed = self.session, result.seed
+    def _record(self, result: StepResult, db: Database, started: datetime, *, reason: str | None = None) -> None:
         if self.dry_run:
             return
-        note: dict[str, object] = {}
-        if db is not None:
-            if db.used_fake:
-                note["faker"] = faking.version()
-            if db.writer.given_numbers:
-                note["given"] = sorted(db.writer.given_numbers)
-            if db.writer.chosen_numbers:
-                note["numbered"] = sorted(db.writer.chosen_numbers)
-        if session.environment.overrides:
-            note["overrides"] = dict(session.environment.overrides)
-        if reason:
-            note["reason"] = reason
+        session, seed = self.session, result.seed
+        note = {
+            "clock": TODAY if session.environment.now is None else None,
+            "faker": faking.version() if db.used_fake else None,
+            "given": sorted(db.writer.given_numbers),
+            "numbered": sorted(db.writer.chosen_numbers),
+            "overrides": dict(session.environment.overrides),
+            "reason": reason,
+        }
         session.history.record(
             session.connection,
             Applied(
@@ -188,80 +190,12 @@ class Promise:
                 schema_heads=self.heads,
                 random_seed=session.environment.random_seed,
                 clock=self.now,
-                volumes=db.volumes if db is not None else {},
+                volumes=db.volumes,
                 changes=result.changes,
                 started_at=started,
                 duration_ms=result.duration_ms,
                 applied_by=session.applied_by,
                 tool_version=session.tool_version,
-                note=note,
+                note={name: value for name, value in note.items() if value},
             ),
         )
-
-
-@contextmanager
-def seed_errors(session: Session, seed: Seed) -> Iterator[None]:
-    """Turn whatever a seed raises into a sentence that names the seed and the line of the author's file."""
-    root = session.environment.project.root
-
-    def place(error: BaseException) -> dict[str, Any]:
-        found = where(error, seed)
-        path, line = found if found else (seed.path, None)
-        return {"file": path.relative_to(root) if path.is_relative_to(root) else path, "line": line}
-
-    try:
-        yield
-    except TdmSeedError as error:
-        raise error.located(seed=seed.revision, **place(error)) from error.__cause__
-    except session.dialect.driver_errors as error:
-        translated = session.dialect.translate_error(error)
-        raise translated.located(seed=seed.revision, **place(error)) from error
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise SeedError(text, seed=seed.revision, **place(error)) from error
-
-
-def failed_assertion(error: AssertionError, seed: Seed) -> VerificationFailed:
-    """Make a plain ``assert`` of a seed's verify a failed verification."""
-    found = where(error, seed)
-    text = str(error)
-    if not text and found:
-        text = found[0].read_text(encoding="utf-8-sig").splitlines()[found[1] - 1].strip()
-    return VerificationFailed(text or "an assertion failed", line=found[1] if found else None)
-
-
-@contextmanager
-def _savepoint(session: Session) -> Iterator[None]:
-    """Notice a seed that ends our transaction behind our back: the savepoint around it is gone then.
-
-    Raises:
-        SeedError: which says that what it wrote before is in the database.
-    """
-    outer = session.connection.get_transaction()
-    savepoint = session.connection.begin_nested()
-    try:
-        yield
-    except BaseException:
-        if savepoint.is_active and not session.connection.invalidated:
-            try:
-                savepoint.rollback()
-            except sa.exc.DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise _ended() from error
-        raise
-    if not savepoint.is_active or outer is None or not outer.is_active:
-        raise _ended()
-    try:
-        savepoint.commit()
-    except sa.exc.DBAPIError as error:
-        if error.connection_invalidated:
-            raise
-        raise _ended() from error
-
-
-def _ended() -> SeedError:
-    return SeedError(
-        "ended the transaction that it runs in, by a COMMIT or by a statement that commits implicitly",
-        hint="What it wrote before that is in the database, without a history entry. Take the statement out; "
-        "if the seed is safe to repeat, run it again.",
-    )

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from tdm_seed.dialects import names as dialect_names
 from tdm_seed.engine import digest, downgrade, preflight, status, verify
+from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.promise import Promise
-from tdm_seed.engine.session import Session, clock, midnight
-from tdm_seed.errors import TdmSeedError, UsageError
+from tdm_seed.engine.session import Session
+from tdm_seed.environments.urls import concealed
+from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import states
 from tdm_seed.revisions import discover
 from tdm_seed.revisions.plan import Selection, plan
-from tdm_seed.values import Applied, Plan, Seed, Step, StepResult
+from tdm_seed.values import Applied, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
     from tdm_seed.environments import Environment
@@ -57,7 +59,7 @@ class Seeder:
     @property
     def database(self) -> str:
         """The database's URL without its password."""
-        return self._session.url.render_as_string(hide_password=True)
+        return concealed(self._session.url.render_as_string(hide_password=True))
 
     def plan(self, targets: Iterable[str] = (), *, again: Iterable[str] = ()) -> Plan:
         """Compute what ``upgrade`` would do, and write nothing."""
@@ -87,13 +89,13 @@ class Seeder:
             found = self._plan(entries, heads, targets, again)
             for drift in found.drift:
                 self._progress.drifted(drift)
-            preflight.check(self._session, found, entries, heads)
+            preflight.check(self._session, found, entries, heads, dry_run=dry_run)
             if not found:
                 return []
             promise = Promise(
                 self._session,
                 lock,
-                clock(self.environment, entries, midnight),
+                clock(self.environment, entries),
                 heads,
                 states(entries),
                 dry_run,
@@ -109,8 +111,8 @@ class Seeder:
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
             steps = downgrade.steps(self.seeds, entries, target)
-            preflight.check_downgrade(self._session, steps)
-            now = clock(self.environment, entries, midnight)
+            preflight.check_downgrade(self._session, steps, entries)
+            now = clock(self.environment, entries)
             return self._keep(Promise(self._session, lock, now, heads, states(entries)), steps)
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
@@ -128,10 +130,8 @@ class Seeder:
         return status.chosen(self.seeds, self._session.entries(), seed)
 
     def verify(self, targets: Iterable[str] = ()) -> list[verify.Verified]:
-        """Run ``verify`` of the applied seeds, read-only, and tell which hold."""
-        entries = self._session.entries()
-        now = clock(self.environment, entries, midnight)
-        return verify.run(self._session, self.seeds, entries, now, targets)
+        """Run ``verify`` of the applied seeds, take back whatever that writes, and tell which hold."""
+        return verify.run(self._session, self.seeds, self._session.entries(), targets)
 
     def digest(self, tables: Iterable[str] = ()) -> list[digest.TableDigest]:
         """Digest the content of tables, independent of row order and of the database product."""
@@ -170,10 +170,22 @@ class Seeder:
         results: list[StepResult] = []
         for place, step in enumerate(steps, 1):
             self._progress.started(step, place, len(steps))
+            done, left = ((), ()) if promise.dry_run else (tuple(results), steps[place:])
             try:
                 results.append(promise.keep(step))
             except TdmSeedError as error:
-                error.done, error.left = tuple(results), steps[place:]
+                error.done, error.left = done, left
                 raise
+            except KeyboardInterrupt as error:
+                raise Stopped(_stopped(promise, step.seed), done, left) from error
             self._progress.finished(results[-1])
         return results
+
+
+def _stopped(promise: Promise, seed: Seed) -> str:
+    """Say what became of a seed that was interrupted: whether its commit came through is not known here."""
+    if promise.dry_run:
+        return "interrupted: everything that the dry run did is taken back"
+    if seed.transaction is Transaction.NONE:
+        return f"interrupted: what {seed.revision} has written stays, and the next upgrade continues it"
+    return f"interrupted: {seed.revision} is kept as a whole or not at all, as status tells"

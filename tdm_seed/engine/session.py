@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,8 @@ from tdm_seed.dialects import resolve
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.environments import Environment, hosts, resolve_url
-from tdm_seed.history import History, since_reset
+from tdm_seed.errors import UsageError
+from tdm_seed.history import History
 from tdm_seed.schema import Schema
 from tdm_seed.schema_version import MigrationResult, SchemaVersion
 from tdm_seed.values import Applied
@@ -63,11 +64,15 @@ class Session:
         project = self.environment.project
         self.history = History(project.history_table, project.history_schema)
         self.schema_version = SchemaVersion.of(project)
-        self.engine = self.dialect.engine(self.url, f"tdm-seed {self.holder}")
         try:
+            self.engine = self.dialect.engine(self.url, f"tdm-seed {self.holder}")
             self.connection = self.engine.connect()
         except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error, self.url) from error
+        except (OSError, TypeError, ValueError) as error:  # what drivers make of options that they do not know
+            raise UsageError(
+                f"the driver does not take this URL: {error}", hint="Look at the options behind its question mark."
+            ) from error
         with self.reading():
             self.names = self.dialect.names(self.connection)
             self.schema = Schema(self.connection, self.dialect)
@@ -88,9 +93,13 @@ class Session:
 
     @property
     def holder(self) -> str:
-        """Who we are: host, process and since when, for whoever waits for our lock."""
+        """Who we are: host, process and since when, for whoever waits for our lock; at most 54 characters.
+
+        A server keeps 63 of an application's name, and "tdm-seed " stands before.
+        """
         since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return f"{socket.gethostname()[:24]} pid {os.getpid()} since {since}"
+        who = f" pid {os.getpid()} since {since}"
+        return socket.gethostname()[: 54 - len(who)] + who
 
     @property
     def applied_by(self) -> str:
@@ -177,16 +186,3 @@ class Session:
     def schema_revisions(self, heads: tuple[str, ...]) -> frozenset[str] | None:
         """List every Alembic revision that the schema has been through; None without Alembic."""
         return None if self.schema_version is None else self.schema_version.revisions(heads)
-
-
-def clock(environment: Environment, entries: list[Applied], today: Callable[[], datetime]) -> datetime:
-    """Give the environment's clock; "today" is the day of the first seeding, kept in the database until a reset."""
-    if environment.now is not None:
-        return environment.now
-    kept = since_reset(entries)
-    return kept[0].clock if kept else today()
-
-
-def midnight() -> datetime:
-    """Give today's midnight in UTC."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -17,7 +17,8 @@ from tdm_seed.environments.setting import Setting
 from tdm_seed.errors import UsageError
 
 _PYTHON = "python:"
-_IN_AUTHORITY = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
+#: A password, unless it is a reference such as ``${DB_PASSWORD}``, which hints show.
+_IN_AUTHORITY = re.compile(r"(://[^:/@\s]*:)(?!\$\{\w+\}@)[^@\s]*@")
 _IN_QUERY = re.compile(r"((?:password|passwd|pwd)=)[^&\s'\"]*", re.IGNORECASE)
 
 

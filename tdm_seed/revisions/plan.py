@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdm_seed.errors import UsageError
 from tdm_seed.revisions.dependencies import Dependencies, dependencies
@@ -62,12 +62,15 @@ def plan(
         elif step is not None:
             reason = _inapplicable(seed, schema_revisions, dialect_names)
             if reason is None:
-                steps.append(step)
+                steps.append(_with_schema(step, schema_revisions))
             else:
                 left = "left unfinished, and " if step.action is Action.CONTINUE else ""
                 skipped.append(Skipped(seed, left + reason))
-    if not aimed:
-        drift += _gone(seeds, applied)
+    gone = _gone(seeds, applied)
+    if aimed:
+        coming = {step.seed.revision for step in steps}
+        gone = [each for each in gone if not coming.isdisjoint(each.renamed_to)]
+    drift += gone
     return Plan(tuple(steps), tuple(skipped), tuple(sorted(drift, key=lambda each: each.seed)))
 
 
@@ -125,6 +128,14 @@ def _step(seed: Seed, entry: Applied | None, *, again: bool) -> Step | Drift | N
     return Step(seed, Action.REAPPLY, "always") if seed.mode is Mode.ALWAYS else None
 
 
+def _with_schema(step: Step, schema_revisions: frozenset[str] | None) -> Step:
+    """Say with a step what its schema still lacks."""
+    required = step.seed.requires_schema
+    if schema_revisions is None or required is None or required in schema_revisions:
+        return step
+    return replace(step, reason=f"{step.reason}; needs the schema at {required}")
+
+
 def _inapplicable(seed: Seed, schema_revisions: frozenset[str] | None, dialect_names: Sequence[str]) -> str | None:
     """Say why a seed does not run on this database now; None when it does."""
     if seed.dialects and not set(seed.dialects) & set(dialect_names):
@@ -148,11 +159,11 @@ def _gone(seeds: Sequence[Seed], applied: Mapping[str, Applied]) -> list[Drift]:
     for revision, entry in active.items():
         if revision in files:
             continue
-        alike = unapplied.get(entry.checksum, [])
+        alike = tuple(seed.revision for seed in unapplied.get(entry.checksum, []))
         reason = "its file is gone"
         if entry.state is State.RUNNING:
             reason += ", and it was left unfinished"
-        if len(alike) == 1:
-            reason += f"; renamed to {alike[0].revision}?"
-        found.append(Drift(revision, entry.layer, reason))
+        if alike:
+            reason += f"; renamed to {' or '.join(alike)}?"
+        found.append(Drift(revision, entry.layer, reason, alike))
     return found

@@ -136,18 +136,28 @@ def test_a_seed_whose_file_is_gone_is_drift() -> None:
     expected = (
         Drift(gone.revision, Layer.SCENARIO, "its file is gone"),
         Drift(left.revision, Layer.SCENARIO, "its file is gone, and it was left unfinished"),
-        Drift(old.revision, Layer.SCENARIO, "its file is gone; renamed to 20260101_0007_new?"),
+        Drift(old.revision, Layer.SCENARIO, "its file is gone; renamed to 20260101_0007_new?", ("20260101_0007_new",)),
     )
     assert expected == made.drift
 
 
-def test_two_files_of_one_checksum_say_nothing_about_a_name() -> None:
-    """Which of them it became cannot be known, and one that is applied is another seed."""
+def test_of_two_files_of_one_checksum_both_may_be_the_renamed_one() -> None:
+    """Both would write its rows a second time; one that is applied is another seed."""
     old = entry(seed("old", 1, checksum="same"))
     one, two = seed("one", 2, checksum="same"), seed("two", 3, checksum="same")
-    assert ["its file is gone"] == [each.reason for each in plan([one, two], history(old)).drift]
+    both = plan([one, two], history(old)).drift
+    assert ["its file is gone; renamed to 20260101_0002_one or 20260101_0003_two?"] == [each.reason for each in both]
+    assert [(one.revision, two.revision)] == [each.renamed_to for each in both]
     only = plan([one, two], history(old, entry(one))).drift
     assert ["its file is gone; renamed to 20260101_0003_two?"] == [each.reason for each in only]
+
+
+def test_a_target_that_is_a_renamed_seed_is_told_and_no_other_drift() -> None:
+    """It would write the rows of the old one a second time, whoever names it."""
+    old, other, new = seed("old", 1, checksum="same"), seed("other", 2), seed("new", 3, checksum="same")
+    applied = history(entry(old), entry(other))
+    assert [old.revision] == [each.seed for each in plan([new], applied, targets=["new"]).drift]
+    assert () == plan([new, seed("third", 4)], applied, targets=["third"]).drift
 
 
 def test_dependencies_first_then_reference_then_revision() -> None:

@@ -1,10 +1,9 @@
-"""Run one server, and end it when asked to or when the process that wanted it is gone.
+"""Run one server, and end it when asked to or when the process that wanted it is gone."""
 
-This file runs as a program of its own (``python supervisor.py SPEC.json``) and needs the standard library
-only, so that it starts in a few milliseconds and stays small. It exists because a parent-death signal fires
-when the parent's *thread* ends, because a killed parent cannot remove the server's files, and because a
-daemon needs somebody to be its parent.
-"""
+# This file runs as a program of its own (``python supervisor.py SPEC.json``) and needs the standard library
+# only, so that it starts in a few milliseconds and stays small. It exists because a parent-death signal fires
+# when the parent's *thread* ends, because a killed parent cannot remove the server's files, and because a
+# daemon needs somebody to be its parent.
 
 from __future__ import annotations
 
