@@ -46,7 +46,8 @@ def sittings(case: Case, database: str, pairs: int) -> Iterator[Result]:
 
 
 def _sitting(case: Case, database: str, witness: _Witness, pairs: int) -> Result:
-    ours, theirs = [], []
+    ours: list[Run] = []
+    theirs: list[Run] = []
     for pair in range(pairs):
         for side in ("ours", "theirs") if pair % 2 == 0 else ("theirs", "ours"):
             run = witness.run(case.ours if side == "ours" else case.theirs)

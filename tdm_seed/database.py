@@ -121,7 +121,7 @@ class Database:
                 f"db.execute takes one statement, not {len(statements)}",
                 hint="Call it once for each, or write an SQL seed.",
             )
-        return self._note(statements[0], self._result(sql, params).rowcount)
+        return self._note(statements[0], self._dialect.count(self.connection, self._result(sql, params)))
 
     @contextmanager
     def deferred_constraints(self, *tables: str) -> Iterator[None]:

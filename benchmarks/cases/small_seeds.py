@@ -12,6 +12,8 @@ from benchmarks.case import Case, Place
 
 ROWS = 200
 
+_START = datetime(2026, 1, 1)
+
 #: Milliseconds that a small seed may cost beyond its transaction, warm.
 AT_MOST = 5
 
@@ -49,9 +51,8 @@ class SmallSeeds(Case):
         suffix, script = SCRIPTS[kind]
         seeds = self._folder / "seeds" / "reference"
         seeds.mkdir(parents=True)
-        for row in self._given:
-            written = datetime(2026, 1, 1) + timedelta(minutes=int(row["id"]))
-            stem = f"{written:%Y%m%d_%H%M}_thing_{row['id']}"
+        for number, row in enumerate(self._given, 1):
+            stem = f"{_START + timedelta(minutes=number):%Y%m%d_%H%M}_thing_{number}"
             (seeds / f"{stem}.{suffix}").write_text(script % row)
             if suffix == "csv":
                 (seeds / f"{stem}.toml").write_text('table = "thing"\n')

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from tdm_seed.dialects.base import HeldLock, Uncut, poll
+from tdm_seed.dialects.base import HeldLock
+from tdm_seed.dialects.waiting import Uncut, poll
 from tdm_seed.errors import DatabaseError
 
 _UNKNOWN = "an unknown process"

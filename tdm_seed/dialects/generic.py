@@ -18,6 +18,9 @@ _INLINE = (sa.Integer, sa.String, sa.Boolean, sa.Date)
 #: How SQL dialects write a default that draws from a sequence: nextval('s'), NEXT VALUE FOR s, s.nextval.
 _SEQUENCE = re.compile(r"\bnextval\b|\bnext\s+value\s+for\b", re.IGNORECASE)
 
+#: How often a sequence is drawn from at most, each time a number for every row of its table.
+_ROUNDS = 100
+
 #: Statements that a SQLAlchemy dialect writes by itself: reading the catalogue, and defining a table.
 _BY_DIALECT = re.compile(r"\b(pg_catalog|information_schema|sys|syscat)\.|^\s*CREATE TABLE\b", re.IGNORECASE)
 
@@ -36,7 +39,7 @@ class Generic(Dialect):
     enforces_foreign_keys: ClassVar[bool] = False  # warehouses only note them down
     defers_foreign_keys: ClassVar[bool] = False  # standard SQL defers only what was declared deferrable
     checks_at_statement_end: ClassVar[bool] = False  # DuckDB looks at each block of rows
-    numbering_follows: ClassVar[bool] = False  # setval, RESTART WITH, …: every product has its own
+    numbering_follows: ClassVar[bool] = False  # sequences are drawn from; identity columns are left as they are
     transactional_ddl: ClassVar[bool] = False  # not known, so not relied on
 
     def identity(self, url: URL) -> tuple[Any, ...]:
@@ -57,24 +60,24 @@ class Generic(Dialect):
 
     def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
         """Give the key that draws from a sequence, or that SQLAlchemy takes for numbered."""
-        drawing = [column for column in table.primary_key.columns if _draws(column)]
+        drawing = [column for column in table.primary_key.columns if _sequence(column)]
         return drawing[0] if drawing else super().numbered(table)
 
     def advance_identity(self, connection: Connection, table: sa.Table) -> None:
-        """Refuse explicit numbers where they would leave a sequence behind.
+        """Draw from the sequence until it is behind the largest number: setval, RESTART WITH, … differ everywhere.
 
         Raises:
-            DatabaseError: the table's numbers come from a sequence, which plain SQL cannot move.
+            DatabaseError: the sequence is too far behind, or may not be drawn from.
         """
         column = self.numbered(table)
-        if column is not None and _draws(column):
-            raise DatabaseError(
-                f"numbers were given, but {column.name} draws from a sequence, which would go on to give the same ones",
-                table=table.fullname,
-                column=column.name,
-                hint="tdm-seed cannot move sequences on this database. Leave the column out of the rows, "
-                "or take the default away from it.",
-            )
+        if column is None or (sequence := _sequence(column)) is None:
+            return
+        try:
+            behind = _catch_up(connection, column, sa.literal_column(sequence))
+        except sa.exc.DBAPIError as error:
+            raise _left_behind(column, sequence) from error
+        if behind:
+            raise _left_behind(column, sequence)
 
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
         """Repeat the database's own words, and say what may be meant by them."""
@@ -92,7 +95,29 @@ class Generic(Dialect):
         return found
 
 
-def _draws(column: sa.Column[Any]) -> bool:
-    """Tell whether a column's default draws from a sequence."""
+def _sequence(column: sa.Column[Any]) -> str | None:
+    """Give the default of a column that draws from a sequence, as SQL."""
     default = column.server_default
-    return isinstance(default, sa.DefaultClause) and _SEQUENCE.search(str(default.arg)) is not None
+    text = str(default.arg) if isinstance(default, sa.DefaultClause) else ""
+    return text if _SEQUENCE.search(text) else None
+
+
+def _catch_up(connection: Connection, column: sa.Column[Any], draw: sa.ColumnElement[Any]) -> bool:
+    """Draw as often as is missing, a number for every row of the table at a time; tell whether that was not enough."""
+    largest = connection.scalar(sa.select(sa.func.max(column)))
+    drawn = connection.scalar(sa.select(draw)) if largest is not None else None
+    for _ in range(_ROUNDS):
+        if drawn is None or drawn >= largest:
+            return False
+        numbers = sa.select(draw.label("n")).select_from(column.table).limit(largest - drawn).subquery()
+        drawn = connection.scalar(sa.select(sa.func.max(numbers.c.n)))
+    return True
+
+
+def _left_behind(column: sa.Column[Any], sequence: str) -> DatabaseError:
+    return DatabaseError(
+        f"numbers were given, but {sequence} would go on to give the same ones, and could not be moved behind them",
+        table=column.table.fullname,
+        column=column.name,
+        hint="Leave the column out of the rows, take the default away from it, or move the sequence by hand before.",
+    )

@@ -16,8 +16,8 @@ from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine.clock import TODAY, as_applied
 from tdm_seed.engine.mistakes import seed_errors, verifying
 from tdm_seed.engine.session import Session
-from tdm_seed.environments.urls import concealed
 from tdm_seed.engine.unended import unended
+from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Locked, TdmSeedError
 from tdm_seed.revisions import Script, open_script
 from tdm_seed.values import Action, Applied, Seed, State, Step, StepResult, Transaction, total

@@ -104,6 +104,7 @@ def _remarks(entry: Applied, environment: Environment) -> str:
     if changed:
         was = ", ".join(f"{name}={count}" for name, (count, _) in sorted(changed.items()))
         now = ", ".join(f"{name}={count}" for name, (_, count) in sorted(changed.items()))
+        now = now if len(changed) > 1 else now.partition("=")[2]
         remarks.append(f"applied with {was}, the manifest says {now}: reset, or upgrade --again")
     if entry.note.get("faker") not in (None, faking.version()):
         remarks.append(f"made with Faker {entry.note['faker']}, {faking.version()} would give other values")

@@ -9,7 +9,9 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tdm_seed.environments.environment import Environment
@@ -69,7 +71,7 @@ def _imported(environment: Environment, reference: str) -> str:
     if not module_name or not attributes:
         raise _refused(environment, f"python:{reference} names no attribute", "Write python:module:attribute.")
     try:
-        with _importing(environment.project.root):
+        with _importing(environment.project.root, module_name.partition(".")[0]):
             found: Any = importlib.import_module(module_name)
             for attribute in attributes.split("."):
                 if not hasattr(found, attribute):
@@ -115,14 +117,37 @@ def _as_url(found: Any) -> str | None:
 
 
 @contextmanager
-def _importing(root: Path) -> Iterator[None]:
+def _importing(root: Path, package: str) -> Iterator[None]:
+    """Look in the project first, also where another project of this process has a package of that name."""
     before = list(sys.path)
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()
+    others = _modules(package) if _is_elsewhere(package) else {}
+    for name in others:
+        del sys.modules[name]
     try:
         yield
     finally:
         sys.path[:] = before
+        if others:
+            for name in _modules(package):
+                del sys.modules[name]
+            sys.modules.update(others)
+
+
+def _modules(package: str) -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
+
+
+def _is_elsewhere(package: str) -> bool:
+    """Tell whether a package that is imported already is another than the one that would be found now."""
+    there = getattr(sys.modules.get(package), "__spec__", None)
+    here = PathFinder.find_spec(package)
+    return there is not None and here is not None and _place(there) != _place(here)
+
+
+def _place(spec: ModuleSpec) -> tuple[str | None, list[str]]:
+    return spec.origin, list(spec.submodule_search_locations or ())
 
 
 def _raised(environment: Environment, reference: str, error: BaseException) -> UsageError:

@@ -80,13 +80,15 @@ def _by_type(kind: sa.types.TypeEngine[Any], digits: int | None) -> Converter:
     if isinstance(kind, sa.LargeBinary):
         return _bytes
     if isinstance(kind, sa.ARRAY):
-        return lambda value: list(value) if isinstance(value, (list, tuple)) else value
+        return _array(_by_type(kind.item_type, digits))
     if isinstance(kind, sa.JSON):
         return _json
     if isinstance(kind, sa.Enum):
         return _enum(kind.enums)
     if isinstance(kind, sa.String):
         return _text(kind.length)
+    if isinstance(base := getattr(kind, "data_type", None), sa.types.TypeEngine):
+        return _by_type(base, digits)  # a domain
     return lambda value: value
 
 
@@ -104,11 +106,12 @@ def _boolean(value: Any) -> bool:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, str):
-        return int(_number(value))
-    if int(value) != value:
+    number = int(_number(value) if isinstance(value, str) else value)
+    if not isinstance(value, str) and number != value:
         raise ValueError("not a whole number")
-    return int(value)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError("no integer column is that large")
+    return number
 
 
 def _number(text: str) -> str:
@@ -209,6 +212,25 @@ def _plain(value: Any) -> Any:
     if isinstance(number, float) and not isfinite(number):
         raise ValueError(f"{number} has no place in JSON")
     return number
+
+
+def _array(convert: Converter) -> Converter:
+    """Convert what is in lists; in a CSV an array is a JSON list, or text as the database itself writes it."""
+
+    def elements(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [elements(each) for each in value]
+        return None if value is None else convert(value)
+
+    def apply(value: Any) -> Any:
+        if isinstance(value, CsvText) and value.lstrip().startswith("["):
+            try:
+                value = json.loads(value, parse_float=Decimal)
+            except ValueError as error:
+                raise ValueError("not a JSON list") from error
+        return value if isinstance(value, str) else elements(list(value))
+
+    return apply
 
 
 def _hex(text: str) -> str:

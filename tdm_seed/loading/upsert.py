@@ -87,9 +87,9 @@ class Upsert:
 
     def _update(self) -> int:
         """Update what differs. Where rows exchange unique values, they are taken away from them first."""
+        self._refuse_fixed()
         if not self.columns:
             return 0
-        self._refuse_fixed()
         names = {column.name for column in self.columns}
         taken = [key for key in unique_keys(self.table) if key != self.key and names & set(key)]
         if not taken:

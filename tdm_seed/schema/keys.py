@@ -18,7 +18,7 @@ _REFERENCES: Final = "tdm_seed_references"
 def unique_keys(table: sa.Table) -> list[tuple[str, ...]]:
     """List the keys of a table, the primary key first, then unique constraints and indexes by their columns.
 
-    Partial and expression indexes are left out: they do not tell every row apart.
+    Indexes on expressions, on some of the rows or on the first letters are left out: they do not tell every row apart.
     """
     found: list[tuple[str, ...]] = []
     if len(table.primary_key.columns):
@@ -38,7 +38,7 @@ def unique_keys(table: sa.Table) -> list[tuple[str, ...]]:
 
 
 def _partial(index: sa.Index) -> bool:
-    return any(options.get("where") is not None for options in index.dialect_options.values())
+    return any(options.get("where") is not None or options.get("length") for options in index.dialect_options.values())
 
 
 def default_key(table: sa.Table, given: Collection[str]) -> tuple[str, ...]:

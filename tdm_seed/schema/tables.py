@@ -42,7 +42,8 @@ class Schema:
         Raises:
             SeedError: there is no such table; close names are offered.
         """
-        for key in dict.fromkeys(((None, name), split_name(name))):
+        schema, plain = split_name(name)
+        for key in dict.fromkeys(((None, name), (self._named(schema), plain))):
             if key in self._tables:
                 return self._tables[key]
             if self._inspector.has_table(key[1], schema=key[0]):
@@ -64,17 +65,23 @@ class Schema:
         self._metadata = sa.MetaData()
         self._inspector.clear_cache()
 
+    def _named(self, schema: str | None) -> str | None:
+        """Leave the default schema's name out, so that a table is the same table with it and without."""
+        return None if schema == self._inspector.default_schema_name else schema
+
     def _reflect(self, schema: str | None, name: str) -> sa.Table:
         with warnings.catch_warnings():
             # Types that SQLAlchemy does not know stay NullType, which is how they are treated on purpose.
             warnings.simplefilter("ignore", sa.exc.SAWarning)
             table = sa.Table(name, self._metadata, schema=schema)
             self._inspector.reflect_table(table, None, resolve_fks=False)
-        note_references(table, self._inspector.get_foreign_keys(name, schema=schema))
+        found = self._inspector.get_foreign_keys(name, schema=schema)
+        note_references(table, ({**key, "referred_schema": self._named(key["referred_schema"])} for key in found))
         self._dialect.refine(self._connection, table)
         for column in table.columns:
-            if isinstance(column.type, sa.JSON):
-                column.type.none_as_null = True  # None is SQL's NULL here, not JSON's null
+            kind = getattr(column.type, "data_type", column.type)  # a domain's, where it is one
+            if isinstance(kind, sa.JSON):
+                kind.none_as_null = True  # None is SQL's NULL here, not JSON's null
         self._tables[schema, name] = table
         return table
 

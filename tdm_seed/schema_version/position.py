@@ -115,7 +115,8 @@ class SchemaVersion:
             self._refuse_another(probe, target)
             before = self.heads(ours)
             self.revisions(before)
-            self._upgrade(target, handover)
+            with target.dialect.migrating(ours):
+                self._upgrade(target, handover)
             after = self.heads(ours)
             if self.revisions(after) != frozenset(self._scripts.stands_on):
                 raise SchemaNotReady(

@@ -95,7 +95,7 @@ class Imaginary(Case):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that only the imaginary case moves."""
     now = [0.0]
-    monkeypatch.setattr(sitting.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("benchmarks.sitting.time.perf_counter", lambda: now[0])
     return now
 
 

@@ -89,18 +89,30 @@ class TestDuckDB(SmallConformance):
             result.tables for result in shop.upgrade(targets=["heat"], again=["heat"])
         ]
 
-    def test_numbers_are_not_given_where_a_sequence_would_stay_behind(self, shop: Shop, define: sa.Connection) -> None:
-        """It says so, since DuckDB cannot move a sequence; without numbers the rows are welcome."""
+    @pytest.fixture
+    def pages(self, define: sa.Connection) -> None:
+        """A table that is numbered by a sequence."""
         define.exec_driver_sql("CREATE SEQUENCE numbers")
         define.exec_driver_sql("CREATE TABLE page (id INTEGER PRIMARY KEY DEFAULT nextval('numbers'), title VARCHAR)")
         define.commit()
-        shop.add("pages.py", "def upgrade(db):\n    db.insert('page', {'id': 1, 'title': 'x'})\n")
-        with pytest.raises(DatabaseError, match="id draws from a sequence, which would go on to give the same ones"):
-            shop.upgrade(targets=["pages"])
-        assert [] == shop.rows(sa.text("SELECT * FROM page"))
-        shop.add("pages.py", "def upgrade(db):\n    db.insert('page', {'title': 'x'})\n")
+
+    def test_a_sequence_is_drawn_from_until_it_is_behind_the_numbers_given(self, shop: Shop, pages: None) -> None:
+        """DuckDB cannot move one otherwise; those that it is ahead of cost one number."""
+        shop.add(
+            "pages.py", "def upgrade(db):\n    db.insert('page', [{'id': i * 2, 'title': 'x'} for i in range(1, 4)])\n"
+        )
         shop.upgrade(targets=["pages"])
-        assert [("page", 1, ("id",))] == [(t.table, t.rows, t.left_out) for t in shop.digest() if t.table == "page"]
+        shop.add("more.py", "def upgrade(db):\n    db.insert('page', [{'title': 'y'}, {'title': 'z'}])\n")
+        shop.upgrade(targets=["more"])
+        assert [(2,), (4,), (6,), (7,), (8,)] == shop.rows(sa.text("SELECT id FROM page ORDER BY id"))
+        assert [("page", 5, ("id",))] == [(t.table, t.rows, t.left_out) for t in shop.digest() if t.table == "page"]
+
+    def test_a_sequence_that_is_too_far_behind_is_told(self, shop: Shop, pages: None) -> None:
+        """And the rows are taken back, since their numbers would be given again."""
+        shop.add("far.py", "def upgrade(db):\n    db.insert('page', {'id': 1000000, 'title': 'x'})\n")
+        with pytest.raises(DatabaseError, match=r"table page, column id: numbers were given, but nextval\('numbers'\)"):
+            shop.upgrade(targets=["far"])
+        assert [] == shop.rows(sa.text("SELECT * FROM page"))
 
     def test_rows_that_point_to_one_another_come_in_two_calls(self, shop: Shop, define: sa.Connection) -> None:
         """DuckDB looks at a block of rows as it comes; the message says what to do."""
@@ -156,6 +168,13 @@ class TestDuckDB(SmallConformance):
         """The lock of a run is called after the product too."""
         dialect, found = resolve(url)
         assert dialect.identity(found) != dialect.identity(found.set(drivername="plainlite"))
+
+
+@pytest.mark.parametrize("default", ["nextval('numbers')", "NEXT VALUE FOR numbers", "numbers.nextval"])
+def test_a_sequence_is_recognised_however_it_is_written(default: str) -> None:
+    """SQLAlchemy takes a key with a default for one that needs no number."""
+    key = sa.Column("id", sa.Integer, primary_key=True, server_default=sa.text(default))
+    assert key is Generic().numbered(sa.Table("page", sa.MetaData(), key))
 
 
 def test_a_dialect_of_sqlalchemy_s_that_does_not_fit_is_suspected() -> None:

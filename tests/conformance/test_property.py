@@ -31,8 +31,8 @@ COLUMNS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "day": (sa.Date(), st.dates()),
     "at": (MOMENT, st.datetimes()),
     "blob": (sa.LargeBinary(), st.binary(max_size=12)),
-    "extra": (sa.JSON(), JSON),
-    "uid": (sa.Uuid(), st.uuids()),
+    "extra": (sa.JSON(none_as_null=True), JSON),
+    "uid": (sa.Uuid(), st.uuids(version=4)),  # MariaDB refuses versions and variants that nobody has defined
 }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def tables() -> sa.MetaData:
 def batches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows, and rows that are partly the same, partly changed, partly new; sizes around the limit for inline values."""
     names = draw(st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=5, unique=True))
-    size = draw(st.sampled_from([1, 2, 5, 49, 50, 51, 60]))
+    size = draw(st.sampled_from([1, 2, 9, 10, 11, 12, 30]))
     few = {name: draw(st.lists(st.none() | COLUMNS[name][1], min_size=2, max_size=4)) for name in names}
     picks = st.integers(0, 10**6)
 
@@ -65,17 +65,13 @@ def batches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
     return first, draw(st.permutations(again))
 
 
-def as_read(place: Place, table: str) -> list[tuple[Any, ...]]:
-    return place.rows(table)
-
-
 def test_every_way_leaves_the_same_rows(place: Place) -> None:
     """Inline upsert, staged upsert, load and SQLAlchemy's own INSERT agree; a second upsert changes nothing."""
     metadata = tables()
     place.create(metadata)
     few = place.dialect.inline_rows
 
-    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(batches())
     def agree(batches: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> None:
         first, second = batches
@@ -93,18 +89,11 @@ def test_every_way_leaves_the_same_rows(place: Place) -> None:
         assert Changes(unchanged=len(second)) == place.db.upsert("staged", second)
         place.dialect.inline_rows = few  # type: ignore[misc]
         assert Changes(unchanged=len(second)) == place.db.upsert("inlined", second)
-        place.connection.execute(sa.insert(metadata.tables["plain"]), [_bound(row) for row in second])
-        assert as_read(place, "plain") == as_read(place, "staged")
-        assert as_read(place, "plain") == as_read(place, "inlined")
+        place.connection.execute(sa.insert(metadata.tables["plain"]), second)
+        assert place.rows("plain") == place.rows("staged")
+        assert place.rows("plain") == place.rows("inlined")
         place.db.delete("staged", where={})
         assert Changes(inserted=len(second)) == place.db.load("staged", second)
-        assert as_read(place, "plain") == as_read(place, "staged")
+        assert place.rows("plain") == place.rows("staged")
 
     agree()
-
-
-def _bound(row: dict[str, Any]) -> dict[str, Any]:
-    """Give None as SQL's NULL to JSON columns, as seeds do."""
-    return {name: sa.null() if value is None else value for name, value in row.items()}
-
-

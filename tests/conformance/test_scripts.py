@@ -129,6 +129,14 @@ def test_a_procedure_may_be_called(place: Place) -> None:
     assert 3 == caught.value.place.line
 
 
+@pytest.mark.only("mysql")
+def test_an_executable_comment_by_itself_is_refused(place: Place) -> None:
+    """The server would run it, though it looks like a comment to everybody else."""
+    with pytest.raises(SeedError, match="the server would run") as caught:
+        place.run("INSERT INTO note VALUES (1, 'a /*! b */');\n/*!40101 COMMIT */;\nINSERT INTO note VALUES (2, 'b')")
+    assert ("seed.sql", 2) == (caught.value.place.file, caught.value.place.line)
+
+
 @pytest.mark.only("sqlite")
 def test_triggers_on_sqlite(place: Place) -> None:
     """The semicolons between a trigger's BEGIN and END end no statement."""
@@ -180,6 +188,20 @@ def test_insert_behind_with_is_counted(place: Place) -> None:
         if place.product.name == "mysql"
         else f"WITH {rows} INSERT INTO note SELECT * FROM c;\n"
     )
+    assert {"note": Changes(inserted=2)} == place.db.changes
+    assert Changes(inserted=1) == place.db.execute(
+        "INSERT INTO log WITH c AS (SELECT 7 AS id) SELECT id, :body FROM c", body="x"
+    )
+
+
+@pytest.mark.parametrize("how", ["script", "statement"])
+def test_rows_that_a_statement_returns_are_counted(place: Place, how: str) -> None:
+    """RETURNING makes a query of an INSERT, which counts nevertheless."""
+    sql = "INSERT INTO note (id, body) VALUES (1, 'a'), (2, 'b') RETURNING id"
+    if how == "script":
+        place.run(f"{sql};\nDELETE FROM note WHERE id = 9")
+    else:
+        place.db.execute(sql)
     assert {"note": Changes(inserted=2)} == place.db.changes
 
 
@@ -281,7 +303,8 @@ def test_temporary_tables_are_allowed_on_mariadb(place: Place) -> None:
 @pytest.mark.needs("DDL in a transaction")
 def test_ddl_belongs_to_the_seed_where_the_database_can(place: Place) -> None:
     """And is taken back with it; the table it makes can be written to at once."""
-    place.run("CREATE TABLE fresh (id INTEGER PRIMARY KEY);\nINSERT INTO fresh VALUES (1);\nALTER TABLE log ADD more INT")
+    fresh = "CREATE TABLE fresh (id INTEGER PRIMARY KEY);\nINSERT INTO fresh VALUES (1);\n"
+    place.run(fresh + "ALTER TABLE log ADD more INT")
     assert {"fresh": Changes(inserted=1)} == place.db.changes
     assert Changes(inserted=1) == place.db.upsert("log", [{"id": 1, "more": 3}])
     place.rollback()

@@ -24,28 +24,34 @@ class Clean:
     tables: list[str]
 
 
+def using(shop: Shop) -> Iterator[Shop]:
+    """Lend the shop to a test."""
+    yield shop
+    shop.stop()
+
+
 @pytest.fixture
-def shop(tmp_path: Path, database_url: str) -> Shop:
+def shop(tmp_path: Path, database_url: str) -> Iterator[Shop]:
     """The migrated shop, on every kind of database in turn."""
-    return copied(tmp_path / "shop", database_url)
+    yield from using(copied(tmp_path / "shop", database_url))
 
 
 @pytest.fixture
-def sqlite_shop(tmp_path: Path, sqlite_url: str) -> Shop:
+def sqlite_shop(tmp_path: Path, sqlite_url: str) -> Iterator[Shop]:
     """The migrated shop on SQLite."""
-    return copied(tmp_path / "shop", sqlite_url)
+    yield from using(copied(tmp_path / "shop", sqlite_url))
 
 
 @pytest.fixture
-def postgresql_shop(tmp_path: Path, postgresql_url: str) -> Shop:
+def postgresql_shop(tmp_path: Path, postgresql_url: str) -> Iterator[Shop]:
     """The migrated shop on PostgreSQL."""
-    return copied(tmp_path / "shop", postgresql_url)
+    yield from using(copied(tmp_path / "shop", postgresql_url))
 
 
 @pytest.fixture
-def mysql_shop(tmp_path: Path, mysql_url: str) -> Shop:
+def mysql_shop(tmp_path: Path, mysql_url: str) -> Iterator[Shop]:
     """The migrated shop on MariaDB or MySQL."""
-    return copied(tmp_path / "shop", mysql_url)
+    yield from using(copied(tmp_path / "shop", mysql_url))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ VARIABLE = "TEST_DATABASE_URL"
 #: Seconds after which a test gives up waiting for a process: generous, for the machine may be busy.
 PATIENCE = 60.0
 
-#: A seed that writes, says that it runs, and goes on when it is told to.
+#: A seed that writes, says that it runs, and goes on when it is told to. What it writes, a later seed puts right, so
+#: that the content in the end is that of a clean run.
 GATE = """
 import time
 from pathlib import Path
@@ -33,7 +34,7 @@ HERE = Path(__file__).parents[2]
 
 
 def upgrade(db):
-    db.upsert("currencies", [{"code": "XTS", "name": "Gate", "minor_units": 2}], key="code")
+    db.upsert("currencies", [{"code": "EUR", "numeric_code": "978", "name": "of the gate"}], key="code")
     (HERE / "running").touch()
     end = time.monotonic() + 60
     while not (HERE / "go").exists() and time.monotonic() < end:
@@ -44,6 +45,8 @@ def upgrade(db):
 @dataclass
 class Shop(Playground):
     """A copy of the shop; its environment is ``test``."""
+
+    processes: list[Running] = field(default_factory=list)
 
     def environment(self, name: str = "test", **overrides: Any) -> Environment:
         """Read the environment."""
@@ -56,11 +59,22 @@ class Shop(Playground):
 
     def start(self, *words: str, **variables: str) -> Running:
         """Start the program in a process of its own."""
-        return Running(self, [*self.arguments(*words)], self.environ(**variables))
+        return self._running(self.arguments(*words), self.environ(**variables))
 
     def drive(self, point: str = "", seed: int = 0) -> Running:
         """Start an upgrade that kills itself when the ``seed``-th seed has come to ``point``; see the driver."""
-        return Running(self, [sys.executable, str(DRIVER), point, str(seed)], self.environ())
+        return self._running([sys.executable, str(DRIVER), point, str(seed)], self.environ())
+
+    def _running(self, arguments: list[str], environ: dict[str, str]) -> Running:
+        self.processes.append(Running(self.root, len(self.processes), arguments, environ))
+        return self.processes[-1]
+
+    def stop(self) -> None:
+        """End what a test that failed has left running."""
+        for each in self.processes:
+            if each.process.poll() is None:
+                each.process.kill()
+                each.process.wait()
 
     def gate(self) -> str:
         """Add a seed that waits to be told to go on."""
@@ -94,11 +108,10 @@ class Shop(Playground):
 class Running:
     """A process whose output goes to files, so that nothing waits for anybody to read it."""
 
-    def __init__(self, shop: Shop, arguments: list[str], environ: dict[str, str]) -> None:
-        stamp = time.monotonic_ns()
-        self._out, self._err = shop.root / f"{stamp}.out", shop.root / f"{stamp}.err"
+    def __init__(self, root: Path, number: int, arguments: list[str], environ: dict[str, str]) -> None:
+        self._out, self._err = root / f"{number}.out", root / f"{number}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(arguments, cwd=shop.root, env=environ, stdout=out, stderr=err)
+            self.process = subprocess.Popen(arguments, cwd=root, env=environ, stdout=out, stderr=err)
 
     @property
     def out(self) -> str:

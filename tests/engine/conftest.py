@@ -25,6 +25,12 @@ def play(tmp_path: Path, database_url: str) -> Playground:
     return playground(tmp_path / "project", database_url)
 
 
+@pytest.fixture(params=["postgresql", "mysql"])
+def server_play(request: pytest.FixtureRequest, tmp_path: Path) -> Playground:
+    """A playground on every kind of server, where connections can be cut and users have privileges."""
+    return playground(tmp_path / "project", request.getfixturevalue(f"{request.param}_url"))
+
+
 @pytest.fixture
 def sqlite_play(tmp_path: Path, sqlite_url: str) -> Playground:
     """A playground on SQLite."""

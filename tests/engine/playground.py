@@ -111,8 +111,16 @@ class Playground:
         """Make a Seeder."""
         return Seeder(self.environment(environment, **overrides), progress=progress, lock_timeout=lock_timeout)
 
-    def upgrade(self, *targets: str, environment: str = "dev", again: tuple[str, ...] = (), dry_run: bool = False,
-                migrate: bool = False, progress: Progress | None = None, **overrides: Any) -> list[StepResult]:  # fmt: skip
+    def upgrade(
+        self,
+        *targets: str,
+        environment: str = "dev",
+        again: tuple[str, ...] = (),
+        dry_run: bool = False,
+        migrate: bool = False,
+        progress: Progress | None = None,
+        **overrides: Any,
+    ) -> list[StepResult]:
         """Upgrade in a session of its own."""
         with self.seeder(environment, progress=progress, **overrides) as seeder:
             return seeder.upgrade(targets, again=again, dry_run=dry_run, migrate=migrate)

@@ -98,7 +98,7 @@ def test_a_seed_that_would_end_its_transaction_is_refused_before_it_happens(
     code = f"try:\n        {statement}\n    except Exception:\n        pass" if swallowed else statement
     revision = play.seed("ends", writing(code))
     play.item("next", 9)
-    if swallowed and "SQL" in statement.upper() or swallowed and "db.execute" in statement:
+    if (swallowed and "SQL" in statement.upper()) or (swallowed and "db.execute" in statement):
         assert ["ends", "next"] == play.ran()  # the statement never ran, and the seed did without it
         return
     error = raised(play)
@@ -297,15 +297,13 @@ def test_a_failing_seed_without_a_transaction_keeps_what_it_wrote_and_says_runni
     assert (State.RUNNING, "ValueError: half-way") == (last.state, last.note["reason"])
 
 
-def test_a_connection_that_is_lost_while_a_seed_runs_is_told(play: Playground) -> None:
+def test_a_connection_that_is_lost_while_a_seed_runs_is_told(server_play: Playground) -> None:
     """Nothing of the seed is kept, and the next upgrade completes."""
-    if play.url.startswith("sqlite"):
-        pytest.skip("a file has no connection to lose")
-    kill = "SELECT pg_terminate_backend({})" if play.url.startswith("postgres") else "KILL {}"
-    number = "SELECT pg_backend_pid()" if play.url.startswith("postgres") else "SELECT CONNECTION_ID()"
-    flag = play.root / "cut"
+    kill = "SELECT pg_terminate_backend({})" if server_play.url.startswith("postgres") else "KILL {}"
+    number = "SELECT pg_backend_pid()" if server_play.url.startswith("postgres") else "SELECT CONNECTION_ID()"
+    flag = server_play.root / "cut"
     flag.touch()
-    play.seed(
+    server_play.seed(
         "cut",
         f"""
         import pathlib
@@ -316,19 +314,19 @@ def test_a_connection_that_is_lost_while_a_seed_runs_is_told(play: Playground) -
             flag = pathlib.Path({str(flag)!r})
             if flag.exists():
                 flag.unlink()
-                engine = sa.create_engine({play.url!r}, poolclass=sa.pool.NullPool)
+                engine = sa.create_engine({server_play.url!r}, poolclass=sa.pool.NullPool)
                 with engine.connect() as other:
                     other.exec_driver_sql({kill!r}.format(db.scalar({number!r})))
                 engine.dispose()
             db.upsert("item", [{{"id": 2, "label": "mine"}}], key="id")
         """,
     )
-    error = raised(play)
+    error = raised(server_play)
     assert isinstance(error, DatabaseError)
     assert "connection" in error.message
-    assert [] == play.items()
-    assert ["cut"] == play.ran()
-    assert [1, 2] == play.items()
+    assert [] == server_play.items()
+    assert ["cut"] == server_play.ran()
+    assert [1, 2] == server_play.items()
 
 
 def test_no_connection_is_left_open_by_a_failure(play: Playground) -> None:

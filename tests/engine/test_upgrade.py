@@ -341,6 +341,8 @@ def test_literals_mean_the_same_with_and_without_a_transaction(play: Playground)
     kind = "TIMESTAMP WITH TIME ZONE" if play.url.startswith("postgres") else "TIMESTAMP NULL"
     play.sql(f"CREATE TABLE stamp (n VARCHAR(10) PRIMARY KEY, at {kind})")
     if play.url.startswith("postgres"):
-        play.sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Tokyo''', current_database()); END $$")
+        play.sql(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Tokyo''', current_database()); END $$"
+        )
     play.ran()
     assert 1 == len({str(at) for (at,) in play.rows("SELECT at FROM stamp")})

@@ -12,11 +12,11 @@ from pymysql.constants import CLIENT
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import AS_IT_IS, Dialect, HeldLock, StatementFailed
-from tdm_seed.dialects.mysql import lock
+from tdm_seed.dialects.base import Dialect, HeldLock, StatementFailed
+from tdm_seed.dialects.mysql import lock, reflected
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.statements import Statement
-from tdm_seed.errors import TdmSeedError
+from tdm_seed.errors import SeedError, TdmSeedError
 
 #: Statements that commit what came before them.
 #: https://dev.mysql.com/doc/refman/8.0/en/implicit-commit.html
@@ -26,11 +26,8 @@ _COMMITS = frozenset(
     "SHUTDOWN START STOP TRUNCATE UNINSTALL UNLOCK".split()
 )
 
-#: Reflection reads constraints of the table, but MariaDB's json_valid stands with the column.
-_CHECKS = sa.text(
-    "SELECT check_clause FROM information_schema.check_constraints "
-    "WHERE constraint_schema = :schema AND table_name = :table"
-)
+#: Statements that answer once for each query inside them, and then once more.
+_ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 
 
 class MySQL(Dialect):
@@ -56,8 +53,8 @@ class MySQL(Dialect):
         """Make an engine whose sessions are strict, in UTC, and see what others committed.
 
         The number 0 is a number like any other, since a seed that gives it means it; rows that leave the column out or
-        give NULL are numbered all the same. READ COMMITTED, since at MySQL's default the INSERT … SELECT of an upsert locks gaps, and a second look at a
-        row after a lost race would still see the old snapshot.
+        give NULL are numbered all the same. READ COMMITTED, since at MySQL's default the INSERT … SELECT of an upsert
+        locks gaps, and a second look at a row after a lost race would still see the old snapshot.
         """
         engine = sa.create_engine(
             url.update_query_dict({"charset": "utf8mb4"}),
@@ -104,6 +101,8 @@ class MySQL(Dialect):
 
     def refusal(self, statement: Statement) -> str | None:
         """Refuse what commits implicitly: the rows before it could not be taken back."""
+        if reason := super().refusal(statement):
+            return reason
         words = statement.words
         temporary = statement.verb in ("CREATE", "DROP") and len(words) > 1 and words[1] == "TEMPORARY"
         commits = statement.verb in _COMMITS or (statement.verb == "SET" and "AUTOCOMMIT" in words)
@@ -111,17 +110,37 @@ class MySQL(Dialect):
             return (
                 f"{' '.join(words[:2])} commits implicitly on this database, so the seed could no longer be taken back"
             )
-        return super().refusal(statement)
+        return None
+
+    def statements(self, sql: str) -> list[Statement]:
+        """Refuse executable comments between statements, which a tokenizer takes for comments and the server runs.
+
+        Raises:
+            SeedError: with the line of the comment.
+        """
+        found, start = super().statements(sql), 0
+        for statement in found:
+            place = sql.index(statement.text, start)
+            _refuse_executable(sql, start, place)
+            start = place + len(statement.text)
+        _refuse_executable(sql, start, len(sql))
+        return found
 
     def run(self, connection: Connection, sql: str, statements: Sequence[Statement]) -> list[int]:
-        """Send the script as one multi-statement; the number of results tells which statement failed."""
+        """Send the script as one multi-statement; the number of results tells which statement failed.
+
+        The server takes no empty statement between two semicolons, so only what was told apart is sent. What may answer
+        more than once is sent by itself.
+        """
+        if any(statement.verb in _ANSWERS_OFTEN for statement in statements) and len(statements) > 1:
+            return [self._alone(connection, statement) for statement in statements]
         if not statements:
             return []
         driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
         counts: list[int] = []
         with driver.cursor() as cursor:
             try:
-                cursor.execute(sql)
+                cursor.execute(";\n".join(statement.text for statement in statements))
                 counts.append(cursor.rowcount)
                 while cursor.nextset():
                     counts.append(cursor.rowcount)
@@ -130,6 +149,12 @@ class MySQL(Dialect):
                 line = statements[done].line if done < len(statements) else None
                 raise StatementFailed(line, error) from error
         return counts[: len(statements)]
+
+    def _alone(self, connection: Connection, statement: Statement) -> int:
+        try:
+            return self.run(connection, statement.text, [statement])[0]
+        except StatementFailed as failed:
+            raise StatementFailed(statement.line, failed.cause) from failed.cause
 
     def create_source(self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()) -> None:
         """Create the index together with the table: CREATE INDEX commits, even on a temporary table.
@@ -141,7 +166,7 @@ class MySQL(Dialect):
         # A rollback does not take a temporary table away, so one of a failed call may still be there.
         connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {name}")
         index = f"(KEY ({', '.join(key)})) " if key else ""
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} {index}AS {body}", execution_options=AS_IT_IS)
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} {index}AS {body}")
 
     def drop_source(self, connection: Connection, name: str) -> None:
         """Say TEMPORARY, since a bare DROP TABLE commits."""
@@ -150,7 +175,7 @@ class MySQL(Dialect):
 
     def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Compare text as bytes: ``'a' <=> 'A'`` and ``'a' <=> 'a '`` are true otherwise."""
-        if isinstance(ours.type, (sa.String, sa.Enum, types.SET)):
+        if isinstance(ours.type, (sa.String, sa.Enum)):
             return sa.cast(ours, sa.LargeBinary).is_distinct_from(sa.cast(given, sa.LargeBinary))
         if isinstance(ours.type, sa.JSON):
             text = sa.Text()
@@ -174,21 +199,8 @@ class MySQL(Dialect):
             connection.exec_driver_sql("SET foreign_key_checks = 1")
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
-        """Recognise booleans (TINYINT(1)) and MariaDB's JSON (LONGTEXT with the constraint ``json_valid(column)``).
-
-        Floats stay floats: as decimals, which SQLAlchemy makes of them here, they would end after 10 digits.
-        """
-        for column in table.columns:
-            if isinstance(column.type, sa.Float):
-                column.type.asdecimal = False
-            if isinstance(column.type, types.TINYINT) and column.type.display_width == 1:
-                column.type = sa.Boolean()
-        if self.names(connection)[0] == "mariadb" and any(type(c.type) is types.LONGTEXT for c in table.columns):
-            schema = table.schema or connection.dialect.default_schema_name
-            clauses = set(connection.scalars(_CHECKS, {"schema": schema, "table": table.name}))
-            for column in table.columns:
-                if f"json_valid(`{column.name}`)" in clauses:
-                    column.type = types.JSON()
+        """Correct types that reflection leaves open."""
+        reflected.refine(connection, table, mariadb=self.names(connection)[0] == "mariadb")
 
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
         """Turn the server's error number into a sentence."""
@@ -196,3 +208,13 @@ class MySQL(Dialect):
         if isinstance(cause, pymysql.Error):
             return translate(cause, url)
         return super().translate_error(error, url)
+
+
+def _refuse_executable(sql: str, start: int, end: int) -> None:
+    place = min((at for mark in ("/*!", "/*M!") if (at := sql.find(mark, start, end)) >= 0), default=-1)
+    if place >= 0:
+        raise SeedError(
+            "a comment that the server would run stands by itself",
+            line=sql.count("\n", 0, place) + 1,
+            hint="Write what is inside /*! … */ as a statement, or take it out.",
+        )

@@ -17,6 +17,7 @@ _GRANT = "Grant it to the user of the URL, or use another user."
 _HINTS = {
     1021: "Make room on the server, then run the command again; nothing of this seed was kept.",
     1044: _GRANT,
+    1048: "Give the column a value, or leave it out of the rows where it has a default.",
     1054: _MIGRATE,
     1062: "A row with this key exists already; db.upsert changes it instead of adding a second one.",
     1114: "Make room on the server, then run the command again; nothing of this seed was kept.",
@@ -25,12 +26,16 @@ _HINTS = {
     1146: _MIGRATE,
     1227: _GRANT,
     1290: "The server is read-only; use the primary's URL.",
+    1364: "Give the column a value, or leave it out of the rows where it has a default.",
     1451: "Remove the rows that point to it first.",
     1452: "Load the parents first, or wrap the calls in `with db.deferred_constraints():`.",
+    1792: "This is a read-only session or transaction; use the primary's URL and a user who may write.",
     1836: "The server is read-only; use the primary's URL.",
+    3819: "Correct the row, or the constraint in a migration.",
+    4025: "Correct the row, or the constraint in a migration.",
 }
 
-_COLUMN = re.compile(r"[Cc]olumn '([^']+)'")
+_COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) '([^']+)'")
 
 
 def translate(error: pymysql.Error, url: URL | None) -> TdmSeedError:

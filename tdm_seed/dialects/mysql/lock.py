@@ -9,7 +9,8 @@ from hashlib import blake2b
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.base import HeldLock, poll
+from tdm_seed.dialects.base import HeldLock
+from tdm_seed.dialects.waiting import poll
 from tdm_seed.errors import Locked
 
 

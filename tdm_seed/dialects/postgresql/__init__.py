@@ -37,6 +37,13 @@ _ROW_TRIGGERS = sa.text(
     "UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = CAST(:name AS regclass) ORDER BY 1"
 )
 
+#: What asyncpg and SQLAlchemy's dialect for it take in a URL, and libpq does not know.
+_OF_ASYNCPG = (
+    "async_fallback", "command_timeout", "direct_tls", "max_cacheable_statement_size", "max_cached_statement_lifetime",
+    "prepared_statement_cache_size", "prepared_statement_name_func", "server_settings", "statement_cache_size",
+    "timeout",
+)  # fmt: skip
+
 
 class PostgreSQL(Dialect):
     """PostgreSQL 13 and later."""
@@ -49,12 +56,12 @@ class PostgreSQL(Dialect):
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, psycopg.Error)
 
     def url(self, url: URL) -> URL:
-        """Use psycopg, spell asyncpg's ``ssl`` as libpq's ``sslmode``, and say what libpq would take from variables.
+        """Use psycopg, drop or respell what is asyncpg's, and say what libpq would take from variables.
 
         Where PGHOST, PGHOSTADDR, PGPORT or PGSERVICE lead, is part of where the database is: whoever checks hosts must
         see it.
         """
-        url = super().url(url)
+        url = super().url(url).difference_update_query(_OF_ASYNCPG)
         if "ssl" in url.query:
             mode = url.query["ssl"]
             url = url.difference_update_query(["ssl"])
@@ -121,8 +128,16 @@ class PostgreSQL(Dialect):
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*lock.numbers(key, "seed"))))
 
     def settle(self, connection: Connection) -> None:
-        """Fire deferred constraints now; later ALTERs would fail with "pending trigger events" otherwise."""
-        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+        """Fire deferred constraints now; later ALTERs would fail with "pending trigger events" otherwise.
+
+        Afterwards they are as declared again: in a dry run other seeds follow in the same transaction.
+        """
+        try:
+            connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+        except sa.exc.DBAPIError as error:
+            raise self.translate_error(error) from error
+        if not commits_by_itself(connection):
+            constraints.as_declared(connection)
 
     def run(self, connection: Connection, sql: str, statements: Sequence[Statement]) -> list[int]:
         """Send the script as it is: the server splits it."""
@@ -159,6 +174,7 @@ class PostgreSQL(Dialect):
             isinstance(column.type, _INLINE)
             and not isinstance(column.type, (sa.Float, sa.Enum, types.DOMAIN))
             and not (isinstance(column.type, sa.String) and column.type.collation)
+            and type(column.type) is not sa.String  # "char" and name
             for column in columns
         )
 
@@ -208,7 +224,7 @@ class PostgreSQL(Dialect):
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
         """Note what the catalogue knows besides columns: rules."""
-        name = connection.dialect.identifier_preparer.format_table(table)
+        name = identity.as_text(connection, table)
         table.info[_RULES] = bool(connection.scalar(_HAS_RULES, {"name": name}))
 
     def redirects_rows(self, table: sa.Table) -> bool:
@@ -217,7 +233,7 @@ class PostgreSQL(Dialect):
 
     def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
         """Name the triggers before and instead of an insert, and the rules."""
-        name = connection.dialect.identifier_preparer.format_table(table)
+        name = identity.as_text(connection, table)
         return list(connection.scalars(_ROW_TRIGGERS, {"name": name}))
 
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.postgresql.identity import as_text
 from tdm_seed.errors import DatabaseError
 
 #: Foreign keys that leave these tables or point to them and cannot be deferred as they are. A key of a partition goes
@@ -35,9 +36,8 @@ def defer(connection: Connection, tables: Sequence[sa.TableClause], *, nested: b
     Raises:
         DatabaseError: a constraint of these tables belongs to another role, so it cannot be altered.
     """
-    preparer = connection.dialect.identifier_preparer
-    quote = preparer.quote_identifier
-    names = [preparer.format_table(table) for table in tables]
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    names = [as_text(connection, table) for table in tables]
     keys = connection.execute(_FOREIGN_KEYS, {"tables": names}).all()
     if foreign := [key for key in keys if key.leaves and not key.ours]:
         raise DatabaseError(

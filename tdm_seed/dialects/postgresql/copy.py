@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.engine import Connection
 
 #: Rows per COPY. Rows are taken before the COPY begins, so that a generator of rows may read from the connection.
@@ -45,4 +46,8 @@ def _processed(row: Sequence[Any], needed: Sequence[tuple[int, Any]]) -> list[An
 
 
 def _processor(column: sa.Column[Any], connection: Connection) -> Any:
-    return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    kind = column.type.data_type if isinstance(column.type, DOMAIN) else column.type
+    process = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    if process is None or not isinstance(kind, sa.ARRAY):
+        return process
+    return lambda value: value if isinstance(value, str) else process(value)  # text is an array as the server writes it

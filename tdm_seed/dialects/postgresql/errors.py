@@ -9,12 +9,18 @@ from sqlalchemy.engine import URL
 from tdm_seed.dialects.base import place
 from tdm_seed.errors import DatabaseError, Locked, TdmSeedError
 
+_STILL_NEEDED = "Remove the rows that point to it first."
+
 _HINTS: tuple[tuple[type[psycopg.Error], str], ...] = (
     (errors.UniqueViolation, "A row with this key exists already; db.upsert changes it instead of adding a second."),
     (
         errors.ForeignKeyViolation,
         "Load the parents first, or wrap the calls in `with db.deferred_constraints():`.",
     ),
+    (errors.RestrictViolation, _STILL_NEEDED),
+    (errors.NotNullViolation, "Give the column a value, or leave it out of the rows where it has a default."),
+    (errors.ExclusionViolation, "Correct the row, or take away the one that it gets in the way of."),
+    (errors.CheckViolation, "Correct the row, or the constraint in a migration."),
     (errors.InsufficientPrivilege, "Grant it to the role of the URL, or use another role."),
     (errors.UndefinedTable, "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."),
     (errors.UndefinedColumn, "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."),
@@ -39,6 +45,8 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
             hint="What was not committed is gone with it. Run the command again.",
         )
     hint = next((text for kind, text in _HINTS if isinstance(error, kind)), diagnostics.message_hint)
+    if isinstance(error, errors.ForeignKeyViolation) and message.startswith("update or delete"):
+        hint = _STILL_NEEDED
     return DatabaseError(message, hint=hint, table=diagnostics.table_name, column=diagnostics.column_name)
 
 

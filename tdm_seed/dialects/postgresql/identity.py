@@ -42,6 +42,11 @@ def sequence_of(column: sa.Column[Any]) -> str | None:
     return None
 
 
+def as_text(connection: Connection, table: sa.TableClause) -> str:
+    """Write a table's name as a value that casts to regclass; inside a statement the driver has ``%`` doubled."""
+    return connection.dialect.identifier_preparer.format_table(table).replace("%%", "%")
+
+
 def advance(connection: Connection, table: sa.Table) -> None:
     """Set the sequence to the largest number in use where it is behind.
 
@@ -54,7 +59,7 @@ def advance(connection: Connection, table: sa.Table) -> None:
         return
     preparer = connection.dialect.identifier_preparer
     named = preparer.format_table(table)
-    owned = sa.func.pg_get_serial_sequence(named, column.name)
+    owned = sa.func.pg_get_serial_sequence(as_text(connection, table), column.name)
     sequence = sequence_of(column) or connection.execute(sa.select(owned)).scalar()
     if not sequence:
         return

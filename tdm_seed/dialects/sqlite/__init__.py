@@ -11,14 +11,15 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, HeldLock, Uncut, refuse_autocommit
+from tdm_seed.dialects.base import Dialect, HeldLock, refuse_autocommit
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import orphan
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.statements import Statement
-from tdm_seed.errors import DatabaseError, TdmSeedError
+from tdm_seed.dialects.waiting import Uncut
+from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError
 
-#: Seconds that a statement waits for another writer before it fails.
+#: Seconds that a statement waits for another writer before it fails, unless the URL says ``?timeout=``.
 BUSY_SECONDS = 10
 
 #: Tables with foreign keys that SQLite looks at only when the transaction ends.
@@ -60,7 +61,8 @@ class SQLite(Dialect):
         with ``isolation_level=None`` the BEGIN is ours. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html
         """
         pool = sa.pool.NullPool if self.file(url) else sa.pool.StaticPool
-        engine = sa.create_engine(url, poolclass=pool, connect_args={"timeout": BUSY_SECONDS})
+        busy = {} if "timeout" in url.query else {"timeout": BUSY_SECONDS}
+        engine = sa.create_engine(url, poolclass=pool, connect_args=busy)
 
         @sa.event.listens_for(engine, "connect")
         def connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -92,6 +94,33 @@ class SQLite(Dialect):
         finally:
             connection.rollback()
             connection.execution_options(tdm_seed_autocommit=False)
+
+    @contextmanager
+    def migrating(self, connection: Connection) -> Iterator[None]:
+        """Switch foreign keys off, as they are without us.
+
+        A batch migration drops a table and makes it anew: with foreign keys on, that deletes the rows that cascade
+        from it. https://www.sqlite.org/foreignkeys.html#fk_schemacommands
+        """
+
+        def off(driver: Any, _record: object) -> None:
+            driver.execute("PRAGMA foreign_keys=OFF")
+
+        driver: Any = connection.connection.driver_connection
+        sa.event.listen(connection.engine, "connect", off)
+        (before,) = driver.execute("PRAGMA foreign_keys").fetchone()
+        try:
+            off(driver, None)
+            if driver.execute("PRAGMA foreign_keys").fetchone() != (0,):
+                raise SchemaNotReady(
+                    "the connection is in a transaction, so its foreign keys cannot be switched off, and a table that "
+                    "a migration rebuilds would take the rows that refer to it along",
+                    hint="Migrate before the transaction begins.",
+                )
+            yield
+        finally:
+            sa.event.remove(connection.engine, "connect", off)
+            driver.execute(f"PRAGMA foreign_keys={before}")
 
     def lock(
         self,
@@ -135,6 +164,12 @@ class SQLite(Dialect):
                 start = end
             place = sql.find(";", end)
         return found
+
+    def count(self, connection: Connection, result: sa.CursorResult[Any]) -> int:
+        """Ask SQLite itself: ``sqlite3`` counts nothing behind WITH, nor before RETURNING is read."""
+        if result.returns_rows:
+            result.all()
+        return int(connection.exec_driver_sql("SELECT changes()").scalar_one())
 
     def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Compare text as bytes even where the column folds case (NOCASE) or trailing blanks (RTRIM)."""

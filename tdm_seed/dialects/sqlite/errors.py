@@ -45,9 +45,17 @@ def _constraint(kind: str, what: str) -> TdmSeedError:
                 hint="A row with this key exists already; db.upsert changes it instead of adding a second one.",
             )
         case "NOT NULL":
-            return DatabaseError("NULL is not allowed here", table=table or None, column=column or None)
+            return DatabaseError(
+                "NULL is not allowed here",
+                table=table or None,
+                column=column or None,
+                hint="Give the column a value, or leave it out of the rows where it has a default.",
+            )
         case "CHECK":
-            return DatabaseError(f"the check constraint {what} refuses the row")
+            return DatabaseError(
+                f"the check constraint {what} refuses the row",
+                hint="Correct the row, or the constraint in a migration.",
+            )
         case _:
             return DatabaseError(
                 "a foreign key points to no row, or a row that others point to was removed",

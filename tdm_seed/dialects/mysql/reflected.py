@@ -1,0 +1,50 @@
+"""What SQLAlchemy's reflection leaves open about columns of MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql as types
+from sqlalchemy.engine import Connection, Dialect
+
+#: Reflection reads constraints of the table, but MariaDB's json_valid stands with the column.
+_CHECKS = sa.text(
+    "SELECT check_clause FROM information_schema.check_constraints "
+    "WHERE constraint_schema = :schema AND table_name = :table"
+)
+
+
+class Bits(sa.Integer):
+    """A column of bits, read as the number that it is; the driver gives bytes."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Give the function that reads the driver's bytes."""
+        return lambda value: int.from_bytes(value, "big") if isinstance(value, bytes) else value
+
+
+def refine(connection: Connection, table: sa.Table, *, mariadb: bool) -> None:
+    """Recognise booleans (TINYINT(1)), bits, years, sets, and MariaDB's JSON (LONGTEXT that must be ``json_valid``).
+
+    Sets are text here, since Python's have no order to rely on. Floats stay floats: as decimals, which SQLAlchemy makes
+    of them, they would end after 10 digits.
+    """
+    for column in table.columns:
+        kind = column.type
+        if isinstance(kind, sa.Float):
+            kind.asdecimal = False
+        if isinstance(kind, types.TINYINT) and kind.display_width == 1:
+            column.type = sa.Boolean()
+        elif isinstance(kind, types.BIT):
+            column.type = Bits()
+        elif isinstance(kind, types.YEAR):
+            column.type = sa.Integer()
+        elif isinstance(kind, types.SET):
+            column.type = sa.String()
+    if mariadb and any(type(column.type) is types.LONGTEXT for column in table.columns):
+        schema = table.schema or connection.dialect.default_schema_name
+        clauses = set(connection.scalars(_CHECKS, {"schema": schema, "table": table.name}))
+        for column in table.columns:
+            if f"json_valid(`{column.name}`)" in clauses:
+                column.type = types.JSON()

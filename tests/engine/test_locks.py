@@ -1,0 +1,283 @@
+"""One runner at a time, in real processes; and a runner that has lost its lock commits nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tdm_seed.errors import Locked, TdmSeedError
+from tests.engine.playground import Playground, Points
+
+#: Takes long enough that another runner comes to wait.
+SLOW = """
+import time
+
+def upgrade(db):
+    db.load("item", [{{"id": {0}, "label": "once"}}])
+    time.sleep(0.3)
+"""
+
+HOLDER = re.compile(r"Waiting for another runner: \S+ pid (\d+) since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n")
+
+
+class Held(Points):
+    """Stops at a point until the test lets it go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there, self.go_on = threading.Event(), threading.Event()
+
+    def reached(self, point: str) -> None:
+        """Wait behind the load of the first seed."""
+        if point == "after load":
+            self.there.set()
+            assert self.go_on.wait(60)
+
+
+@contextmanager
+def running(play: Playground, *, dry_run: bool = False) -> Iterator[None]:
+    """Be in the middle of an upgrade for the length of the block, then finish it."""
+    held = Held()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            play.upgrade(progress=held, dry_run=dry_run)
+        except BaseException as error:
+            errors.append(error)
+            held.there.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert held.there.wait(60)
+        yield
+    finally:
+        held.go_on.set()
+        thread.join()
+    assert [] == errors
+
+
+@pytest.mark.parametrize("runners", [2, 5])
+def test_runners_started_at_once_apply_each_seed_once(play: Playground, runners: int) -> None:
+    """The waiting ones say who holds the lock, and then find nothing left to do."""
+    names = [f"seed{number}" for number in range(4)]
+    for number, name in enumerate(names):
+        play.seed(name, SLOW.format(number))
+    started = [
+        subprocess.Popen(
+            play.arguments("upgrade", "--lock-timeout", "100"),
+            cwd=play.root,
+            env=play.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(runners)
+    ]
+    ended = {process.pid: (*process.communicate(timeout=120), process.returncode) for process in started}
+    assert {0} == {code for _, _, code in ended.values()}, ended
+    assert sorted(f"20260105_{n + 1:04}_{name}" for n, name in enumerate(names)) == sorted(
+        entry.seed for entry in play.history()
+    )
+    assert [0, 1, 2, 3] == play.items()
+    assert 1 == sum("Nothing to do" not in out for out, _, _ in ended.values())
+    waited = [HOLDER.search(err) for _, err, _ in ended.values()]
+    assert runners - 1 <= sum("Waiting" in err for _, err, _ in ended.values())
+    assert {int(found[1]) for found in waited if found} <= set(ended)
+    assert any(waited)
+
+
+def test_who_waits_too_long_gives_up_with_the_name_of_the_holder(play: Playground) -> None:
+    """Exit 6, and nothing was done."""
+    play.item("one", 1)
+    with running(play):
+        gave_up = play.command("upgrade", "--lock-timeout", "0.2")
+        assert 6 == gave_up.returncode
+        assert f"another runner holds the lock: {os.uname().nodename[:10]}" in gave_up.stderr
+        assert f"pid {os.getpid()} since 20" in gave_up.stderr
+        assert "--lock-timeout" in gave_up.stderr
+    assert [1] == play.items()
+
+
+def test_reading_waits_for_nobody(play: Playground) -> None:
+    """Status and plan are told from what is committed."""
+    play.item("one", 1)
+    with running(play):
+        assert "pending" == play.status()["one"].state
+        assert 1 == len(play.plan().steps)
+
+
+def test_a_dry_run_keeps_others_out_too(play: Playground) -> None:
+    """It writes like any other run, and leaves no name behind; the wait still has somebody to name."""
+    play.item("one", 1)
+    play.item("two", 2)
+    play.ran("one")
+    with running(play, dry_run=True), pytest.raises(Locked) as locked, play.seeder(lock_timeout=0.2) as seeder:
+        seeder.upgrade()
+    assert re.search(r"holds the lock: (\S+ pid \d+ since|connection \d+ of the server)", locked.value.message)
+
+
+def test_downgrade_and_upgrade_keep_out_of_each_others_way(play: Playground) -> None:
+    """The lock is that of everything that writes."""
+    play.item("one", 1)
+    play.item("two", 2)
+    play.ran("one")
+    with running(play), pytest.raises(Locked), play.seeder(lock_timeout=0.2) as seeder:
+        seeder.downgrade("one")
+    assert [1, 2] == play.items()
+
+
+def test_the_lock_is_free_after_a_failure(play: Playground) -> None:
+    """Whatever it was."""
+    revision = play.seed("fails", "def upgrade(db):\n    raise ValueError\n")
+    for _ in range(2):
+        with pytest.raises(TdmSeedError, match="ValueError"), play.seeder(lock_timeout=0.2) as seeder:
+            seeder.upgrade()
+    play.path(revision).unlink()
+    assert [] == play.ran()
+
+
+def test_two_histories_are_two_locks(server_play: Playground, tmp_path: Path) -> None:
+    """Two projects may share a database without waiting for each other, unless it is a file."""
+    other = Playground(tmp_path / "other", server_play.url)
+    other.write("tdm-seed.toml", 'history_table = "other_history"\n')
+    other.manifest()
+    server_play.item("one", 1)
+    other.item("two", 2)
+    with running(server_play):
+        assert ["two"] == other.ran()
+
+
+# ---- the lock is lost -----------------------------------------------------------------------------------------------
+
+CUTS = """
+import pathlib
+import subprocess
+
+def upgrade(db):
+    db.load("item", [{{"id": 1, "label": "mine"}}])
+    flag = pathlib.Path({flag!r})
+    if flag.exists():
+        flag.unlink()
+        db.rows({cut!r})
+"""
+
+CUT = {
+    # The backend of every other session that holds an advisory lock here: that is the runner's lock.
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+    "AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    # The lock lives on the connection that writes; only the lock is taken away here, not the connection.
+    "mysql": "SELECT RELEASE_ALL_LOCKS()",
+}
+
+
+def cutting(server_play: Playground) -> None:
+    """Write a seed that has its runner's lock taken away while it runs, once, and one behind it."""
+    flag = server_play.root / "cut"
+    flag.touch()
+    server_play.seed("cut", CUTS.format(flag=str(flag), cut=CUT[server_play.url.partition("+")[0].partition(":")[0]]))
+    server_play.item("next", 2)
+
+
+def test_a_runner_that_has_lost_its_lock_stops_before_its_next_commit(server_play: Playground) -> None:
+    """Nothing of the seed is kept, no later seed runs, and the next upgrade completes."""
+    cutting(server_play)
+    with pytest.raises(Locked) as lost:
+        server_play.ran()
+    assert 6 == lost.value.exit_code
+    assert "another runner may have started" in lost.value.message
+    assert "20260105_0001_cut" == lost.value.place.seed
+    assert ([], []) == (server_play.items(), server_play.history())
+    assert ["cut", "next"] == server_play.ran()
+
+
+def test_a_cut_lock_does_not_hide_why_the_seed_failed(server_play: Playground) -> None:
+    """Giving back a lock that is gone raises nothing of its own."""
+    cutting(server_play)
+    path = server_play.path("20260105_0001_cut")
+    path.write_text(path.read_text() + "    raise ValueError('of the seed')\n")
+    with pytest.raises(TdmSeedError, match="of the seed"):
+        server_play.ran()
+
+
+def test_another_runner_that_takes_over_applies_everything_once(server_play: Playground) -> None:
+    """The first one has lost its lock without knowing; the second waits for its transaction, not for its goodwill."""
+    cutting(server_play)
+    held = Held()
+    errors: list[BaseException] = []
+
+    def first() -> None:
+        try:
+            server_play.upgrade(progress=held)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert held.there.wait(60)
+    second = subprocess.Popen(
+        server_play.arguments("upgrade"),
+        cwd=server_play.root,
+        env=server_play.environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with pytest.raises(subprocess.TimeoutExpired):  # it has the lock, and waits for the transaction of the first
+        second.communicate(timeout=3)
+    held.go_on.set()
+    thread.join()
+    out, err = second.communicate(timeout=60)
+    assert (0, "Waiting" in err) == (second.returncode, False), (out, err)
+    assert [Locked] == [type(error) for error in errors]
+    assert ["20260105_0001_cut", "20260105_0002_next"] == [entry.seed for entry in server_play.history()]
+    assert [1, 2] == server_play.items()
+
+
+# ---- SQLite's file --------------------------------------------------------------------------------------------------
+
+
+def test_another_program_that_writes_to_the_file_gets_a_sentence(sqlite_play: Playground) -> None:
+    """After the time that SQLite waits; the lock file is free again."""
+    sqlite_play.item("one", 1)
+    impatient = Playground(sqlite_play.root, f"{sqlite_play.url}?timeout=0.2")
+    writer = sqlite3.connect(sqlite_play.url.removeprefix("sqlite:///"), isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Locked, match="another program is writing to the SQLite file") as locked:
+        impatient.ran()
+    assert 6 == locked.value.exit_code
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert ["one"] == impatient.ran()
+
+
+def test_a_link_to_the_file_is_no_way_around_the_lock(sqlite_play: Playground, tmp_path: Path) -> None:
+    """The lock belongs to the file, whatever leads to it."""
+    sqlite_play.item("one", 1)
+    file = Path(sqlite_play.url.removeprefix("sqlite:///"))
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    linked = Playground(sqlite_play.root, f"sqlite:///{link}")
+    with running(sqlite_play), pytest.raises(Locked), linked.seeder(lock_timeout=0.2) as seeder:
+        seeder.upgrade()
+
+
+def test_only_the_lock_file_is_left_beside_the_database(sqlite_play: Playground) -> None:
+    """The name of the holder goes with the holder."""
+    file = Path(sqlite_play.url.removeprefix("sqlite:///"))
+    sqlite_play.item("one", 1)
+    with running(sqlite_play):
+        assert f"{file.name}.tdm-seed.lock.holder" in [path.name for path in file.parent.iterdir()]
+    assert [file.name, f"{file.name}.tdm-seed.lock"] == sorted(
+        path.name for path in file.parent.iterdir() if path.is_file()
+    )
