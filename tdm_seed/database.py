@@ -313,7 +313,7 @@ class Database:
             self.changes[""] = self.changes.get("", Changes()) + changes
             return changes
         try:
-            table = self._schema.table(statement.target)
+            table = self._schema.written(statement.target)
         except SeedError:  # a view, or a table that the statement itself has dropped
             self.changes[statement.target] = self.changes.get(statement.target, Changes()) + changes
             return changes

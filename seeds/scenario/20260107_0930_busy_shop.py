@@ -31,9 +31,7 @@ def upgrade(db):
 
 def verify(db):
     # Every total equals its parts. Rounded, because SQLite adds decimals up as floats.
-    db.expect(
-        "SELECT count(*) FROM orders WHERE round(total, 2) <> round(subtotal + tax + shipping, 2)", equals=0
-    )
+    db.expect("SELECT count(*) FROM orders WHERE round(total, 2) <> round(subtotal + tax + shipping, 2)", equals=0)
     db.expect(
         "SELECT count(*) FROM orders LEFT JOIN"
         " (SELECT order_id, sum(line_total) AS goods FROM order_items GROUP BY order_id) AS basket"

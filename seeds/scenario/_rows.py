@@ -109,9 +109,7 @@ def products(db):
             "price": price,
             "stock": db.random.randint(0, 400),
             "tags": [style.lower(), kind.lower()],
-            "dimensions": {
-                side: db.random.randrange(20, 900, 5) for side in ("width_mm", "height_mm", "depth_mm")
-            },
+            "dimensions": {side: db.random.randrange(20, 900, 5) for side in ("width_mm", "height_mm", "depth_mm")},
             "created_at": opened(db) - timedelta(seconds=db.random.randrange(YEAR)),
         }
 
@@ -120,9 +118,7 @@ def orders(db, dice):
     """Yield every order with its lines, oldest first, spread evenly over the month."""
     now = db.now.replace(microsecond=0)
     customers, volume = db.volume("users"), db.volume("orders")
-    currencies = {
-        row["code"]: row["currency_code"] for row in db.rows("SELECT code, currency_code FROM countries")
-    }
+    currencies = {row["code"]: row["currency_code"] for row in db.rows("SELECT code, currency_code FROM countries")}
     offered = payment_methods(db)
     for number in db.range("orders"):
         # The lower of two throws: the first customers are the regulars.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
+from tdm_seed.dialects import orphans
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.errors import DatabaseError, SeedError, TdmSeedError, UsageError
 
@@ -71,6 +72,8 @@ class Dialect:
     transactional_ddl: ClassVar[bool] = True
     #: False where a foreign key is looked at row by row within one statement, so that parents must come first in it.
     checks_at_statement_end: ClassVar[bool] = True
+    #: Whether a table is found by its name in any case, quoted or not.
+    folds_table_names: ClassVar[bool] = False
     #: How many significant digits of a decimal the database keeps; None: as many as the column says.
     decimal_digits: ClassVar[int | None] = None
     #: Whether two runners on different machines keep out of each other's way.
@@ -327,9 +330,11 @@ class Dialect:
         Raises:
             DatabaseError: an orphan, with its table, column and key.
         """
-        from tdm_seed.dialects.orphans import find
+        orphans.find(connection, tables, self.foreign_keys(connection, {table.schema for table in tables}))
 
-        find(connection, tables)
+    def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[orphans.ForeignKey]:
+        """List the foreign keys of whole schemas."""
+        return orphans.reflected(connection, schemas)
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 

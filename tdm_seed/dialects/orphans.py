@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
 
 from tdm_seed.errors import DatabaseError, TdmSeedError
 
+Name = tuple[str | None, str]
 
-def find(connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key: its table and columns, then those that it points to; tables as schema and name."""
+
+    child: Name
+    columns: tuple[str, ...]
+    parent: Name
+    referred: tuple[str, ...]
+
+
+def reflected(connection: Connection, schemas: Iterable[str | None]) -> Iterator[ForeignKey]:
+    """List the foreign keys of whole schemas, as SQLAlchemy reflects them."""
+    inspector = sa.inspect(connection)
+    for schema in schemas:
+        for (_, child), keys in inspector.get_multi_foreign_keys(schema=schema).items():
+            for key in keys:
+                yield ForeignKey(
+                    (schema, child),
+                    tuple(key["constrained_columns"]),
+                    (key["referred_schema"], key["referred_table"]),
+                    tuple(key["referred_columns"]),
+                )
+
+
+def find(connection: Connection, tables: Sequence[sa.TableClause], keys: Iterable[ForeignKey]) -> None:
     """Look for an orphan in every foreign key that leaves one of these tables or points to one of them.
 
     Raises:
         DatabaseError: for the first orphan found, with its key.
     """
-    inspector = sa.inspect(connection)
     touched = {(table.schema, table.name) for table in tables}
-    for schema in sorted({table.schema for table in tables}, key=str):
-        for (_, child), keys in sorted(inspector.get_multi_foreign_keys(schema=schema).items(), key=str):
-            for key in keys:
-                parent = (key["referred_schema"], key["referred_table"])
-                if (schema, child) in touched or parent in touched:
-                    _prove(connection, key, schema, child)
+    for key in sorted(keys, key=str):
+        if key.child in touched or key.parent in touched:
+            _prove(connection, key)
 
 
-def _prove(connection: Connection, key: ReflectedForeignKeyConstraint, schema: str | None, child: str) -> None:
-    columns, referred = key["constrained_columns"], key["referred_columns"]
-    near = sa.table(child, *map(sa.column, columns), schema=schema).alias("c")
-    far = sa.table(key["referred_table"], *map(sa.column, referred), schema=key["referred_schema"]).alias("p")
-    ours, theirs = [near.c[name] for name in columns], [far.c[name] for name in referred]
+def _prove(connection: Connection, key: ForeignKey) -> None:
+    near = sa.table(key.child[1], *map(sa.column, key.columns), schema=key.child[0]).alias("c")
+    far = sa.table(key.parent[1], *map(sa.column, key.referred), schema=key.parent[0]).alias("p")
+    ours, theirs = [near.c[name] for name in key.columns], [far.c[name] for name in key.referred]
     missing = ~sa.exists(
         sa.select(sa.literal(1)).select_from(far).where(*(a == b for a, b in zip(ours, theirs, strict=True)))
     )
     statement = sa.select(*ours).select_from(near).where(missing, *(column.is_not(None) for column in ours)).limit(1)
     if row := connection.execute(statement).first():
-        raise orphan(child, columns, tuple(row), key["referred_table"])
+        raise orphan(key.child[1], key.columns, tuple(row), key.parent[1])
 
 
 def orphan(table: str, columns: Iterable[str], values: Iterable[object], parent: str) -> TdmSeedError:

@@ -52,7 +52,7 @@ class Seeder:
 
     @cached_property
     def seeds(self) -> tuple[Seed, ...]:
-        """All seeds of the project, read without running any."""
+        """All seeds of the project, read once and without running any."""
         project = self.environment.project
         return discover(project.seeds, dialect_names(), root=project.root)
 

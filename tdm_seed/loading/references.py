@@ -65,9 +65,10 @@ def _one(schema: Schema, table: sa.Table, name: str) -> Given:
                 hint="Leave the column out of the rows.",
             )
         return Given(name, column)
-    near, dot, far = name.partition(".")
-    if dot and near in table.columns:
-        return _reference(schema, table, name, near, far)
+    near = name.partition(".")[0]
+    for place, letter in enumerate(name):
+        if letter == "." and name[:place] in table.columns:
+            return _reference(schema, table, name, name[:place], name[place + 1 :])
     close = get_close_matches(near, [column.name for column in table.columns], n=3)
     known = ", ".join(column.name for column in table.columns)
     raise SeedError(

@@ -22,6 +22,7 @@ from tdm_seed.loading.rows import Rows, rows_of
 from tdm_seed.loading.upsert import Upsert
 from tdm_seed.schema import Schema, default_key, self_references
 from tdm_seed.schema.keys import checked_key
+from tdm_seed.schema.tables import refuse_view
 from tdm_seed.values import Changes
 
 Where = Mapping[str, Any] | str | sa.ColumnElement[bool]
@@ -187,6 +188,7 @@ class Writer:
     @contextmanager
     def _errors(self, table: sa.Table, rows: Rows | None) -> Iterator[None]:
         """Turn what the database says into a sentence that names the table and the file of the rows."""
+        refuse_view(table)
         try:
             yield
         except TdmSeedError as error:
@@ -199,4 +201,10 @@ class Writer:
 def _columns(table: sa.Table, given: str | Collection[str]) -> tuple[str, ...]:
     """Take ``"a"``, ``"role_id.code"`` or a collection of them as columns of the table."""
     names = (given,) if isinstance(given, str) else tuple(given)
-    return tuple(name if name in table.columns else name.partition(".")[0] for name in names)
+    return tuple(_column(table, name) for name in names)
+
+
+def _column(table: sa.Table, name: str) -> str:
+    """Give the column that a reference fills; columns may have dots in their names."""
+    places = [place for place, letter in enumerate(name) if letter == "." and name[:place] in table.columns]
+    return name if name in table.columns or not places else name[: places[0]]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
 
 from tdm_seed.errors import SeedError
 
@@ -89,22 +88,9 @@ class Reference:
     referred: tuple[str, ...]
 
 
-def note_references(table: sa.Table, found: Iterable[ReflectedForeignKeyConstraint]) -> None:
-    """Keep what reflection says with the table.
-
-    Not from SQLAlchemy's ``schema.table.column`` strings: tables and columns may have dots in their names.
-    """
-    table.info[_REFERENCES] = sorted(
-        (
-            Reference(
-                tuple(key["constrained_columns"]),
-                (key["referred_schema"], key["referred_table"]),
-                tuple(key["referred_columns"]),
-            )
-            for key in found
-        ),
-        key=lambda reference: reference.columns,
-    )
+def note_references(table: sa.Table, found: Iterable[Reference]) -> None:
+    """Keep the foreign keys of a reflected table with it."""
+    table.info[_REFERENCES] = sorted(found, key=lambda reference: reference.columns)
 
 
 def references(table: sa.Table) -> list[Reference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import suppress
 from difflib import get_close_matches
 
 import sqlalchemy as sa
@@ -14,6 +15,37 @@ from tdm_seed.errors import SeedError
 from tdm_seed.schema.keys import Reference, note_references
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|([^."`]+)')
+
+#: Where a reflected table notes that it is none.
+_VIEW = "tdm_seed_view"
+
+
+def refuse_view(table: sa.Table) -> None:
+    """Refuse to write rows to a view.
+
+    Raises:
+        SeedError: it is one.
+    """
+    if table.info.get(_VIEW):
+        raise SeedError(
+            "this is a view, and rows are written to tables",
+            table=table.name,
+            hint="Write to the tables behind it; or write SQL, if the view takes rows.",
+        )
+
+
+def _unambiguous(table: sa.Table) -> list[Reference] | None:
+    found = []
+    for key in table.foreign_key_constraints:
+        try:
+            targets = [element.target_fullname.split(".") for element in key.elements]
+        except sa.exc.InvalidRequestError:
+            return None
+        if any(len(target) != 2 for target in targets):
+            return None
+        columns = tuple(column for _, column in targets)
+        found.append(Reference(tuple(key.column_keys), (None, targets[0][0]), columns))
+    return found
 
 
 def split_name(name: str) -> tuple[str | None, str]:
@@ -37,7 +69,8 @@ class Schema:
     def table(self, name: str) -> sa.Table:
         """Give a table by name, with its keys; foreign keys name their targets without following them.
 
-        A name is first taken as it stands (tables may have dots in their names), then as ``schema.table``.
+        A name is first taken as it stands (tables may have dots in their names), then as ``schema.table``. Databases
+        that do not tell case apart in names find a table by any.
 
         Raises:
             SeedError: there is no such table; close names are offered.
@@ -47,8 +80,31 @@ class Schema:
             if key in self._tables:
                 return self._tables[key]
             if self._inspector.has_table(key[1], schema=key[0]):
-                return self._reflect(*key)
+                return self._in_any_case(*key) if self._dialect.folds_table_names else self._reflect(*key)
         raise SeedError(f"there is no table {name!r}", table=name, hint=self._suggestion(name))
+
+    def written(self, name: str) -> sa.Table:
+        """Give the table that a statement of SQL names, in whatever case it writes it.
+
+        Raises:
+            SeedError: there is no such table; it may be a view, or gone.
+        """
+        try:
+            return self.table(name)
+        except SeedError:
+            schema, plain = split_name(name)
+            return self._in_any_case(self._named(schema), plain)
+
+    def _in_any_case(self, schema: str | None, name: str) -> sa.Table:
+        """Give a table by any spelling of its name; one that is not listed, such as a temporary one, by this."""
+        known = [each for each in self._inspector.get_table_names(schema=schema) if each.lower() == name.lower()]
+        spelled = name if name in known or not known else known[0]
+        found = self._tables.get((schema, spelled))
+        if found is None and (known or self._inspector.has_table(spelled, schema=schema)):
+            found = self._reflect(schema, spelled)
+        if found is None:
+            raise SeedError(f"there is no table {name!r}", table=name, hint=self._suggestion(name))
+        return found
 
     def parent(self, reference: Reference) -> sa.Table:
         """Give the table that a foreign key points to."""
@@ -75,8 +131,9 @@ class Schema:
             warnings.simplefilter("ignore", sa.exc.SAWarning)
             table = sa.Table(name, self._metadata, schema=schema)
             self._inspector.reflect_table(table, None, resolve_fks=False)
-        found = self._inspector.get_foreign_keys(name, schema=schema)
-        note_references(table, ({**key, "referred_schema": self._named(key["referred_schema"])} for key in found))
+            note_references(table, self._references(table))
+        if not table.primary_key.columns and name in self._views(schema):
+            table.info[_VIEW] = True
         self._dialect.refine(self._connection, table)
         for column in table.columns:
             kind = getattr(column.type, "data_type", column.type)  # a domain's, where it is one
@@ -84,6 +141,28 @@ class Schema:
                 kind.none_as_null = True  # None is SQL's NULL here, not JSON's null
         self._tables[schema, name] = table
         return table
+
+    def _references(self, table: sa.Table) -> list[Reference]:
+        """Read foreign keys from what is reflected, where SQLAlchemy's strings are clear, or else ask once more.
+
+        ``a.b.c`` may be a schema, a table and a column, or a table or column with a dot in its name.
+        """
+        if (found := _unambiguous(table)) is not None:
+            return found
+        return [
+            Reference(
+                tuple(key["constrained_columns"]),
+                (self._named(key["referred_schema"]), key["referred_table"]),
+                tuple(key["referred_columns"]),
+            )
+            for key in self._inspector.get_foreign_keys(table.name, schema=table.schema)
+        ]
+
+    def _views(self, schema: str | None) -> list[str]:
+        views = self._inspector.get_view_names(schema=schema)
+        with suppress(NotImplementedError):
+            views = views + self._inspector.get_materialized_view_names(schema=schema)
+        return views
 
     def _suggestion(self, name: str) -> str:
         known = self._inspector.get_table_names()

@@ -75,7 +75,8 @@ def _loads(url: URL) -> bool:
 
 def _asynchronous(url: URL) -> Iterator[URL]:
     """Find the installed asynchronous drivers of a database, beside its other ones in their SQLAlchemy package."""
-    package = importlib.import_module(url.get_dialect().__module__.rpartition(".")[0])
+    home = url.get_dialect().__module__
+    package = importlib.import_module(home.rpartition(".")[0] or home)
     for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
         other = url.set(drivername=f"{url.get_backend_name()}+{module.name}")
         try:

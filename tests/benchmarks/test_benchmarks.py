@@ -16,10 +16,10 @@ from benchmarks.case import Case
 
 ROOT = Path(__file__).parents[2]
 
-KEYS = [
-    "case", "db", "rows", "ours_s", "theirs_s", "ratio", "ratio_q1", "ratio_q3", "rows_per_s", "peak_rss_mb",
-    "alternative", "void",
-]  # fmt: skip
+PAGE = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+
+#: What other programs read, as the page promises it.
+KEYS = json.loads(PAGE.partition("```json\n")[2].partition("```")[0])
 
 
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +58,19 @@ def test_the_cost_of_a_small_seed_is_printed_in_milliseconds() -> None:
     """Beside the ratio, which says little about a promise of so many milliseconds."""
     done = benchmarks("small-seeds", "--db", "sqlite", "--rows", "3", "--repeat", "1")
     assert 3 == done.stdout.count(" ms per seed beyond its transaction")
+
+
+def test_every_benchmark_is_on_the_page() -> None:
+    """Under a heading of its own."""
+    assert set(cases.names()) <= {line.removeprefix("## ") for line in PAGE.splitlines()}
+
+
+def test_the_keys_of_json_are_those_of_the_design() -> None:
+    """They are stable: others read them."""
+    assert [
+        "case", "db", "rows", "ours_s", "theirs_s", "ratio", "ratio_q1", "ratio_q3", "rows_per_s", "peak_rss_mb",
+        "alternative", "void",
+    ] == KEYS  # fmt: skip
 
 
 def test_an_unknown_benchmark_is_a_usage_error() -> None:

@@ -70,4 +70,3 @@ def place(product: Product, request: pytest.FixtureRequest, tmp_path: Path) -> I
                 pytest.skip(product.lacks[what])
     with Place(product, request.getfixturevalue(product.url), tmp_path) as place:
         yield place
-

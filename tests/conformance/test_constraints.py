@@ -72,7 +72,9 @@ def unchanged(place: Place) -> Iterator[None]:
 # ---- deferred_constraints -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tables", [("child",), ("parent",), ("parent", "child"), ()], ids=["child", "parent", "both", ""])
+@pytest.mark.parametrize(
+    "tables", [("child",), ("parent",), ("parent", "child"), ()], ids=["child", "parent", "both", "all"]
+)
 @pytest.mark.parametrize("writer", ["load", "upsert"])
 def test_children_may_come_before_their_parents(place: Place, writer: str, tables: tuple[str, ...]) -> None:
     """Inside the block, whichever end of the key it names."""
@@ -132,9 +134,11 @@ def test_blocks_may_be_nested_and_repeated(place: Place) -> None:
                 place.db.load("node", dicts("id up_id", (10 + number, None)))
         place.commit()
     assert 4 == len(place.rows("node"))
-    with pytest.raises(DatabaseError, match="99"), (
-        place.db.deferred_constraints("child")
-    ), place.db.deferred_constraints("node"):
+    with (
+        pytest.raises(DatabaseError, match="99"),
+        place.db.deferred_constraints("child"),
+        place.db.deferred_constraints("node"),
+    ):
         place.db.load("node", dicts("id up_id", (50, 99)))
 
 

@@ -13,12 +13,36 @@ from sqlalchemy.dialects import registry
 
 from tdm_seed.dialects import resolve
 from tdm_seed.dialects.generic import Generic
+from tdm_seed.engine import Seeder
+from tdm_seed.environments import Project
 from tdm_seed.errors import DatabaseError, TdmSeedError
 from tdm_seed.values import Changes
 from tests.conformance.small import Shop, SmallConformance
 
 #: The first SQLAlchemy that duckdb-sqlalchemy works with.
 DUCKDB_NEEDS = (2, 0, 45)
+
+
+ENV_PY = """\
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+engine = create_engine(context.config.get_main_option("sqlalchemy.url"), poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+MIGRATION = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "a1", None
+
+def upgrade():
+    op.create_table("thing", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text, unique=True))
+"""
 
 
 class TestSqliteDriver(SmallConformance):
@@ -150,6 +174,24 @@ class TestDuckDB(SmallConformance):
         shop.add("away.py", f"def upgrade(db):\n{delete_children}")
         shop.write({"reference/20260202_0000_parents.py": f"def upgrade(db):\n{delete_parents}"})
         assert {"away": "-201", "parents": "-3"} == shop.changes()
+
+    def test_alembic_migrates_it_first(self, url: str, tmp_path: Path) -> None:
+        """As far as its SQLAlchemy dialect brings what Alembic needs; numbers are drawn after explicit ones."""
+        files = {
+            "tdm-seed.toml": 'alembic = "alembic.ini"\n',
+            "alembic.ini": f"[alembic]\nscript_location = {tmp_path}/migrations\n",
+            "migrations/env.py": ENV_PY,
+            "migrations/versions/a1.py": MIGRATION,
+            "seeds/environments/dev.toml": f'url = "{url}"\nlayers = ["reference"]\n',
+            "seeds/reference/20260101_0000_thing.csv": "id,name\n1,a\n2,b\n",
+        }
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+        with Seeder(Project.load(tmp_path).environment("dev")) as seeder:
+            assert ["+2"] == [str(result.changes) for result in seeder.upgrade(migrate=True)]
+            assert ("a1",) == seeder.status().schema_heads
+            assert [] == seeder.upgrade(migrate=True)
 
     def test_another_process_that_has_the_file_open_is_named(self, shop: Shop) -> None:
         """DuckDB lets one process in at a time, and says which it is."""

@@ -18,7 +18,7 @@ NUMBERED = {
         "CREATE TABLE item (id int PRIMARY KEY DEFAULT nextval('numbers'), name text UNIQUE)",
     ],
     "quoted sequence": [
-        "CREATE SEQUENCE \"it's a Sequence\"",
+        'CREATE SEQUENCE "it\'s a Sequence"',
         "CREATE TABLE item (id int PRIMARY KEY DEFAULT nextval('\"it''s a Sequence\"'), name text UNIQUE)",
     ],
     "elsewhere": [

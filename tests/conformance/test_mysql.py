@@ -152,7 +152,9 @@ def test_invalid_dates_are_refused(place: Place) -> None:
 
 def test_tables_of_another_database(place: Place) -> None:
     """The database's own name before the table's means the same table."""
-    place.create("CREATE TABLE node (id INTEGER AUTO_INCREMENT PRIMARY KEY, slug VARCHAR(9) UNIQUE, up INTEGER REFERENCES node(id))")
+    place.create(
+        "CREATE TABLE node (id INTEGER AUTO_INCREMENT PRIMARY KEY, slug VARCHAR(9) UNIQUE, up INTEGER REFERENCES node(id))"
+    )
     name = place.db.scalar("SELECT database()")
     rows = dicts("slug up.slug", ("c", "b"), ("b", "a"), ("a", None))
     assert Changes(inserted=3) == place.db.upsert(f"{name}.node", rows)

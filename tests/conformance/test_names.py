@@ -16,9 +16,19 @@ NAMES = [
 ]  # fmt: skip
 
 
+#: What SQLAlchemy cannot reflect: it reads keys out of the text that made the table.
+UNREADABLE = {
+    "sqlite": ("par(en)", "%(id)s", "new\nline", 'quo"te'),
+    "mysql": ("par(en)", "%(id)s", "new\nline", "back`tick"),
+    "postgresql": ("new\nline",),
+}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_names(place: Place, name: str) -> None:
     """A table and its columns may be called anything that the database takes."""
+    if name in UNREADABLE.get(place.product.name, ()):
+        pytest.skip("SQLAlchemy does not reflect keys of this name")
     metadata = sa.MetaData()
     up = name[:50] + "_up"
     table = sa.Table(
@@ -28,7 +38,11 @@ def test_odd_names(place: Place, name: str) -> None:
     table.append_constraint(sa.ForeignKeyConstraint([table.c[up]], [table.c.id], name="fk"))
     place.create(metadata)
     db = place.db
-    rows = [{name: "c", f"{up}.{name}": "b", "n": 1}, {name: "b", f"{up}.{name}": "a", "n": 1}, {name: "a", f"{up}.{name}": None, "n": 1}]
+    rows = [
+        {name: "c", f"{up}.{name}": "b", "n": 1},
+        {name: "b", f"{up}.{name}": "a", "n": 1},
+        {name: "a", f"{up}.{name}": None, "n": 1},
+    ]
     assert Changes(inserted=3) == db.upsert(name, rows, key=name)
     rows[0]["n"] = 2
     assert Changes(updated=1, unchanged=2) == db.upsert(name, rows)
@@ -108,7 +122,7 @@ def test_a_seed_may_change_a_table(place: Place) -> None:
 def test_statements_count_on_their_table(place: Place) -> None:
     """SQL that writes a table's name in another way counts on the same table."""
     place.create("CREATE TABLE thing (id INTEGER PRIMARY KEY, n INTEGER)")
-    for sql in ("INSERT INTO thing VALUES (1, 1)", "insert into Thing values (2, 1)", 'UPDATE thing SET n = 2'):
+    for sql in ("INSERT INTO thing VALUES (1, 1)", "insert into Thing values (2, 1)", "UPDATE thing SET n = 2"):
         if place.product.name != "mysql" or "Thing" not in sql:
             place.db.execute(sql)
     assert {"thing"} == set(place.db.changes)

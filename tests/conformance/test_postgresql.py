@@ -198,9 +198,7 @@ def test_generated_columns_take_no_values(place: Place) -> None:
 @pytest.mark.parametrize("kind", ["ALWAYS", "BY DEFAULT"])
 def test_identity_columns(place: Place, kind: str) -> None:
     """Explicit numbers go into identity columns of both kinds, by load and upsert, and the sequence follows."""
-    place.create(
-        f"CREATE TABLE t (id integer GENERATED {kind} AS IDENTITY PRIMARY KEY, code text UNIQUE, n integer)"
-    )
+    place.create(f"CREATE TABLE t (id integer GENERATED {kind} AS IDENTITY PRIMARY KEY, code text UNIQUE, n integer)")
     assert Changes(inserted=2) == place.db.load("t", dicts("id code n", (10, "a", 1), (11, "b", 1)))
     assert Changes(inserted=1, updated=1) == place.db.upsert("t", dicts("id code n", (11, "b", 2), (12, "c", 1)))
     many = [{"id": i, "code": f"k{i}", "n": i} for i in range(20, 60)]
@@ -231,7 +229,6 @@ def test_keys_that_tell_no_rows_apart(place: Place) -> None:
     assert Changes(inserted=2) == place.db.upsert("t", rows)
     assert Changes(unchanged=2) == place.db.upsert("t", rows)
     assert Changes(inserted=1) == place.db.upsert("t", dicts("d b c", ("x", "2", "y")), key="d")
-
 
 
 def test_partitioned_tables(place: Place) -> None:
@@ -267,9 +264,7 @@ def test_rules_that_put_rows_elsewhere(place: Place) -> None:
     place.create(INHERITED)
     rows = [{"id": i, "y": 1 + i % 2, "v": "a"} for i in range(40)]
     assert Changes(inserted=40) == place.db.load("log", rows)
-    assert [20, 20, 0] == [
-        place.db.scalar(f"SELECT count(*) FROM {name}") for name in ("log1", "log2", "ONLY log")
-    ]
+    assert [20, 20, 0] == [place.db.scalar(f"SELECT count(*) FROM {name}") for name in ("log1", "log2", "ONLY log")]
     rows += [{"id": i, "y": 1, "v": "b"} for i in range(40, 45)]
     assert Changes(inserted=5, unchanged=40) == place.db.upsert("log", rows)
     assert Changes(inserted=1, unchanged=1) == place.db.upsert("log", [rows[0], {"id": 99, "y": 2, "v": "c"}])

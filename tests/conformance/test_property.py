@@ -57,7 +57,11 @@ def batches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
     picks = st.integers(0, 10**6)
 
     def row(number: int, pick: int) -> dict[str, Any]:
-        return {"id": number, "code": f"c{number}", **{n: few[n][(pick >> i) % len(few[n])] for i, n in enumerate(names)}}
+        return {
+            "id": number,
+            "code": f"c{number}",
+            **{n: few[n][(pick >> i) % len(few[n])] for i, n in enumerate(names)},
+        }
 
     first = [row(i, draw(picks)) for i in range(size)]
     kept = draw(st.integers(0, size))

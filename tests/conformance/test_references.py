@@ -59,7 +59,9 @@ def test_references_are_looked_up(place: Place, writer: str, many: int) -> None:
     assert Changes(inserted=3 + many) == getattr(place.db, writer)("person", rows)
     expected = [("a@x", "admin"), ("b@x", None), ("c@x", "reader")]
     assert expected == pairs(place, PEOPLE)[:3]
-    assert Changes(inserted=2) == getattr(place.db, writer)("person", place.csv("email,role_id.code\ne@x,admin\nf@x,\n"))
+    assert Changes(inserted=2) == getattr(place.db, writer)(
+        "person", place.csv("email,role_id.code\ne@x,admin\nf@x,\n")
+    )
     assert [("e@x", "admin"), ("f@x", None)] == pairs(place, PEOPLE)[-2:]
 
 
@@ -199,7 +201,9 @@ def test_removing_a_branch(place: Place) -> None:
     place.db.upsert("category", FOREST)
     assert Changes(deleted=2) == place.db.delete("category", dicts("slug", ["apples"], ["fruit"]), key="slug")
     place.db.upsert("category", FOREST)
-    changes = place.db.upsert("category", dicts("slug parent_id.slug", ("apples", "none"), ("none", None)), missing="delete")
+    changes = place.db.upsert(
+        "category", dicts("slug parent_id.slug", ("apples", "none"), ("none", None)), missing="delete"
+    )
     assert Changes(updated=1, unchanged=1, deleted=4) == changes
     place.db.upsert("category", FOREST)
     assert Changes(deleted=6) == place.db.delete("category", where="title IS NULL OR title <> 'x'")

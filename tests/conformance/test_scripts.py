@@ -34,7 +34,7 @@ def bodies(place: Place) -> list[str]:
 def test_text_goes_to_the_database_as_it_stands(place: Place) -> None:
     """Per cent, colons, question marks, semicolons and doubled quotes in text are no parameters and no ends."""
     place.run(
-        "-- 100 % of :all; \"it's\"\n"
+        '-- 100 % of :all; "it\'s"\n'
         "INSERT INTO note VALUES (1, '50% :name %s %(x)s ?');\n"
         "/* ; ' */ INSERT INTO note VALUES (2, 'it''s; -- so /* it */ is') ;;\n"
         "INSERT INTO note VALUES (3, '{\"k\": [1, 2]}') -- no semicolon in the end; none"

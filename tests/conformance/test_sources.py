@@ -128,7 +128,7 @@ def test_decimals_are_rounded_half_up_everywhere(place: Place) -> None:
 
 def test_json_null_and_nothing_at_all(place: Place) -> None:
     """``null`` in a CSV's JSON field and an empty field are both NULL of the database."""
-    place.db.load("wide", place.csv("id,extra\n1,null\n2,\n3,0\n4,\"\"\"text\"\"\"\n"))
+    place.db.load("wide", place.csv('id,extra\n1,null\n2,\n3,0\n4,"""text"""\n'))
     assert 2 == place.db.scalar("SELECT count(*) FROM wide WHERE extra IS NULL")
     assert [(3, 0), (4, "text")] == [row for row in place.rows("wide", "id", "extra") if row[1] is not None]
 
@@ -274,7 +274,7 @@ def test_newlines_quotes_and_backslashes_inside_values(place: Place) -> None:
 @pytest.mark.parametrize("form", [".csv", ".jsonl"])
 def test_a_field_of_a_megabyte(place: Place, form: str) -> None:
     """Is read and written by both writers."""
-    long = "0123456789 ü, \"x\"\n" * 60_000
+    long = '0123456789 ü, "x"\n' * 60_000
     content = (
         'id,body\n1,"{}"\n'.format(long.replace('"', '""')) if form == ".csv" else json.dumps({"id": 1, "body": long})
     )

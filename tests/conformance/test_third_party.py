@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,13 +21,7 @@ from tdm_seed.errors import SeedError
 from tests.conformance.small import COUNTRY, Shop, SmallConformance
 
 PACKAGE = Path(__file__).parent / "third_party"
-
-MANIFEST = """\
-layers = ["reference"]
-now = 2026-01-05T00:00:00Z
-[volumes]
-n = 200
-"""
+ROOT = Path(__file__).parents[2]
 
 
 def install(project: Path, site: Path) -> None:
@@ -86,13 +82,20 @@ class TestPapyrus(SmallConformance):
         with pytest.raises(SeedError, match="ended the transaction that it runs in"):
             shop.upgrade(targets=["behind"])
 
-    def test_the_command_line_needs_nothing_but_the_package(self, shop: Shop, site: Path) -> None:
-        """Being installed is enough: the URL finds it."""
-        shop.write({"environments/dev.toml": MANIFEST})
-        command = [sys.executable, "-m", "tdm_seed", "upgrade", "--url", shop.url, "--json"]
-        path = os.pathsep.join([str(site), str(Path(dialects.__file__).parents[2])])
-        done = subprocess.run(
-            command, cwd=shop.folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
-        )
-        assert (0, "") == (done.returncode, done.stderr)
-        assert [("countries", "applied"), ("cities", "applied"), ("capital", "applied")] == shop.history()
+    def test_the_command_line_needs_nothing_but_the_package(self, site: Path, tmp_path: Path) -> None:
+        """Being installed is enough to migrate and seed the shop, and its digest is that on SQLite."""
+
+        def tdm_seed(command: str, url: str, *options: str) -> Any:
+            path = os.pathsep.join([str(site), str(ROOT)])
+            words = [sys.executable, "-m", "tdm_seed", command, "--env", "test", "--url", url, "--json", *options]
+            done = subprocess.run(
+                words, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+            )
+            assert (0, "") == (done.returncode, done.stderr)
+            return json.loads(done.stdout)
+
+        ours, theirs = (f"{scheme}:///{tmp_path / scheme}.db" for scheme in ("sqlite", "papyrus"))
+        for url in (ours, theirs):
+            tdm_seed("upgrade", url, "--migrate")
+        assert tdm_seed("digest", ours)["tables"] == tdm_seed("digest", theirs)["tables"]
+        assert [] == tdm_seed("upgrade", theirs)["steps"]

@@ -102,7 +102,9 @@ def test_value_arrives(place: Place, kind: Any, given: Any, stored: Any) -> None
     assert 68 == sum(value == expected and type(value) is type(expected) for _, value in place.rows("thing"))
 
 
-@pytest.mark.parametrize(("kind", "given", "stored"), [value[1:] for value in VALUES[::4]], ids=[v[0] for v in VALUES[::4]])
+@pytest.mark.parametrize(
+    ("kind", "given", "stored"), [value[1:] for value in VALUES[::4]], ids=[v[0] for v in VALUES[::4]]
+)
 def test_null_and_value_change_places(place: Place, kind: Any, given: Any, stored: Any) -> None:
     """NULL to a value and a value to NULL are changes, alone and among many."""
     things(place, kind)

@@ -127,7 +127,9 @@ def test_key_must_be_given(place: Place) -> None:
 def test_composite_key_in_any_order(place: Place) -> None:
     """A key of several columns may be named in any order."""
     place.create(
-        table("seat", *(sa.Column(c, sa.Integer, primary_key=True) for c in ("room", "place")), sa.Column("who", sa.Text))
+        table(
+            "seat", *(sa.Column(c, sa.Integer, primary_key=True) for c in ("room", "place")), sa.Column("who", sa.Text)
+        )
     )
     rows = dicts("place room who", (1, 1, "a"), (2, 1, "b"), (1, 2, "c"))
     assert Changes(inserted=3) == place.db.upsert("seat", rows, key=["place", "room"])
@@ -147,8 +149,12 @@ def test_null_in_a_unique_key_is_the_same_row_the_second_time(place: Place) -> N
     """NULL in a key finds the row with NULL there, though the database would let a second one in."""
     place.create(
         table(
-            "price", sa.Column("id", sa.Integer, primary_key=True), sa.Column("country", sa.String(2)),
-            sa.Column("plan", sa.String(9)), sa.Column("cents", sa.Integer), sa.UniqueConstraint("country", "plan"),
+            "price",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("country", sa.String(2)),
+            sa.Column("plan", sa.String(9)),
+            sa.Column("cents", sa.Integer),
+            sa.UniqueConstraint("country", "plan"),
         )  # fmt: skip
     )
     rows = dicts("country plan cents", ("DE", "big", 3), (None, "big", 2), ("DE", None, 4), (None, None, 1))
@@ -204,9 +210,16 @@ def test_missing_rows_are_deleted(place: Place) -> None:
 def test_where_bounds_what_is_deleted(place: Place, form: str, many: int) -> None:
     """Only rows that match ``where``, a dict, a piece of SQL or an expression, are removed."""
     place.create(
-        table("plan", sa.Column("code", sa.String(9), primary_key=True), sa.Column("name", sa.String(9)), sa.Column("of", sa.String(9)))
+        table(
+            "plan",
+            sa.Column("code", sa.String(9), primary_key=True),
+            sa.Column("name", sa.String(9)),
+            sa.Column("of", sa.String(9)),
+        )
     )
-    place.db.load("plan", dicts("code name of", ("a", "1:b", "us"), ("b", "1:b", "us"), ("c", "5%d", "you"), ("d", "", None)))
+    place.db.load(
+        "plan", dicts("code name of", ("a", "1:b", "us"), ("b", "1:b", "us"), ("c", "5%d", "you"), ("d", "", None))
+    )
     where = {
         "dict": {"of": "us", "name": "1:b"},
         "null": {"of": None},
@@ -216,7 +229,7 @@ def test_where_bounds_what_is_deleted(place: Place, form: str, many: int) -> Non
     given = dicts("code name of", ("a", "1:b", "us"), *((f"x{i}", "n", "new") for i in range(many)))
     changes = place.db.upsert("plan", given, missing="delete", where=where)
     assert Changes(inserted=many, unchanged=1, deleted=1) == changes
-    left = [code for code, in place.rows("plan", "code") if not code.startswith("x")]
+    left = [code for (code,) in place.rows("plan", "code") if not code.startswith("x")]
     assert (["a", "b", "c"] if form == "null" else ["a", "c", "d"]) == left
 
 
@@ -274,8 +287,10 @@ def test_duplicates_are_what_the_database_takes_for_equal(place: Place, second: 
     collation = {"sqlite": "NOCASE" if second == "A" else "RTRIM"}.get(place.product.name)
     place.create(
         table(
-            "word", sa.Column("id", sa.Integer, primary_key=True),
-            sa.Column("word", sa.String(9, collation=collation), unique=True), sa.Column("note", sa.String(9)),
+            "word",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("word", sa.String(9, collation=collation), unique=True),
+            sa.Column("note", sa.String(9)),
         )  # fmt: skip
     )
     with pytest.raises(SeedError, match="was given already in row 1"):
@@ -354,7 +369,10 @@ def test_rows_may_be_read_while_they_are_written(place: Place) -> None:
 
     def rows(name: str) -> object:
         for code in place.db.keys("country"):
-            yield {"email": f"{code}{name}", "age": int(place.db.scalar("SELECT name FROM country WHERE code = :c", c=code))}
+            yield {
+                "email": f"{code}{name}",
+                "age": int(place.db.scalar("SELECT name FROM country WHERE code = :c", c=code)),
+            }
 
     assert Changes(inserted=200) == place.db.upsert("person", rows(""), key="email")
     assert Changes(inserted=200) == place.db.load("person", rows("@"))
@@ -373,12 +391,12 @@ def test_writers_may_be_nested(place: Place) -> None:
             yield {"email": f"{i}@x", "age": i}
 
     assert Changes(inserted=120) == place.db.upsert("person", rows(), key="email")
-    assert Changes(unchanged=125) == place.db.upsert(
-        "country", place.db.rows("SELECT * FROM country ORDER BY code")
-    )
+    assert Changes(unchanged=125) == place.db.upsert("country", place.db.rows("SELECT * FROM country ORDER BY code"))
     place.db.delete("country", where={})
     assert Changes(inserted=120) == place.db.upsert(
-        "person", ({**row, "email": row["email"] + ".de"} for row in rows()), key="email"  # type: ignore[attr-defined]
+        "person",
+        ({**row, "email": row["email"] + ".de"} for row in rows()),
+        key="email",  # type: ignore[attr-defined]
     )
 
 
@@ -387,7 +405,9 @@ def test_a_failed_upsert_leaves_nothing_in_the_way(place: Place) -> None:
     place.create(country())
     for _ in range(3):
         with pytest.raises(SeedError):
-            place.db.upsert("country", [*({"code": f"c{i}", "name": "n"} for i in range(60)), {"code": "c1", "name": "x"}])
+            place.db.upsert(
+                "country", [*({"code": f"c{i}", "name": "n"} for i in range(60)), {"code": "c1", "name": "x"}]
+            )
         place.commit()
     assert Changes(inserted=60) == place.db.upsert("country", [{"code": f"c{i}", "name": "n"} for i in range(60)])
 

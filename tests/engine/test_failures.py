@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -77,36 +79,51 @@ def test_a_seed_that_fails_leaves_nothing_behind(
     assert before == after
 
 
-ENDS = [
-    "db.connection.commit()",
-    'db.connection.exec_driver_sql("COMMIT")',
-    'db.connection.exec_driver_sql("/* so */ commit")',
-    'db.connection.execute(db.table("item").insert().values(id=2)) and db.connection.commit()',
-    "db.connection.rollback()",
-    'db.connection.exec_driver_sql("ROLLBACK")',
-    "db.connection.close()",
-    'db.execute("COMMIT")',
-]
+#: What would end the transaction, and whether the seed could go on as if nothing had been said.
+ENDS = {
+    "db.connection.commit()": False,
+    "db.connection.rollback()": False,
+    "db.connection.close()": False,
+    'db.connection.execute(db.table("item").insert().values(id=2)) and db.connection.commit()': False,
+    'db.connection.exec_driver_sql("COMMIT")': True,
+    'db.connection.exec_driver_sql("/* so */ commit")': True,
+    'db.connection.exec_driver_sql("ROLLBACK")': True,
+    'db.execute("COMMIT")': True,
+}
 
 
-@pytest.mark.parametrize("statement", ENDS)
-@pytest.mark.parametrize("swallowed", [False, True])
-def test_a_seed_that_would_end_its_transaction_is_refused_before_it_happens(
-    play: Playground, statement: str, swallowed: bool
-) -> None:
-    """Even when it swallows the refusal of a commit, nothing of it is kept."""
-    code = f"try:\n        {statement}\n    except Exception:\n        pass" if swallowed else statement
-    revision = play.seed("ends", writing(code))
-    play.item("next", 9)
-    if (swallowed and "SQL" in statement.upper()) or (swallowed and "db.execute" in statement):
-        assert ["ends", "next"] == play.ran()  # the statement never ran, and the seed did without it
-        return
-    error = raised(play)
-    assert (SeedError, 1, revision) == (type(error), error.exit_code, error.place.seed)
-    assert any(word in error.message for word in ("end or open a transaction", "of db.connection"))
-    assert "transaction: none" in (error.hint or "")
-    assert [] == play.items()
-    assert [] == play.history()
+def test_a_seed_that_would_end_its_transaction_is_refused_before_it_happens(play: Playground) -> None:
+    """Nothing of it is kept, and the Seeder is as good as before."""
+    for statement in ENDS:
+        revision = play.seed("ends", writing(statement))
+        with play.seeder() as seeder:
+            with pytest.raises(SeedError) as refused:
+                seeder.upgrade()
+            assert (revision, 6) == (refused.value.place.seed, refused.value.place.line)
+            assert any(word in refused.value.message for word in ("end or open a transaction", "of db.connection"))
+            assert "transaction: none" in (refused.value.hint or "")
+            assert [] == play.items()
+            if "close" not in statement:  # there is nothing to go on with then
+                assert ([], 1) == (seeder.history(), seeder.status().pending)
+                with pytest.raises(SeedError, match=re.escape(refused.value.message)):
+                    seeder.upgrade()
+        assert [] == play.history()
+        play.path(revision).unlink()
+
+
+def test_a_seed_that_swallows_the_refusal_ends_nothing_either(play: Playground) -> None:
+    """A refused statement never ran; a refused call has broken SQLAlchemy's transaction, and fails the seed."""
+    for number, (statement, goes_on) in enumerate(ENDS.items(), 1):
+        code = writing(f"try:\n        {statement}\n    except Exception:\n        pass").replace("1", str(number))
+        revision = play.seed(f"ends{number}", code)
+        before = play.items()
+        if goes_on:
+            assert [f"ends{number}"] == play.ran()
+            assert [*before, number] == play.items()
+        else:
+            assert "of db.connection" in raised(play).message
+            assert before == play.items()
+            play.path(revision).unlink()
 
 
 @pytest.mark.parametrize("ended", ["commit", "rollback"])
@@ -269,23 +286,40 @@ def test_an_orphan_left_under_deferral_is_found_before_the_commit(play: Playgrou
     assert [] == play.history()
 
 
-def test_an_orphan_made_with_checks_switched_off_by_hand_is_found_too(mysql_play: Playground) -> None:
-    """The server never looks back; and the next seed finds the checks on."""
-    revision = mysql_play.seed(
-        "orphan",
-        "SET foreign_key_checks = 0;\nINSERT INTO city (id, name, country_code) VALUES (1, 'Ur', 'XX');\n",
-        suffix=".sql",
-    )
+@pytest.mark.parametrize("back", ["", "SET FOREIGN_KEY_CHECKS = 1;\n"])
+@pytest.mark.parametrize("suffix", [".sql", ".py"])
+def test_an_orphan_made_with_checks_switched_off_by_hand_is_found_too(
+    mysql_play: Playground, back: str, suffix: str
+) -> None:
+    """The server never looks back, as a dump relies on; we do, and the next seed finds the checks on."""
+
+    def switching(row: str) -> str:
+        sql = f"SET FOREIGN_KEY_CHECKS = 0;\n{row};\n{back}"
+        calls = "".join(f"    db.execute({line.rstrip(';')!r})\n" for line in sql.splitlines())
+        return sql if suffix == ".sql" else f"def upgrade(db):\n{calls}"
+
+    orphan = "INSERT INTO city (id, name, country_code) VALUES (1, 'Ur', 'XX')"
+    revision = mysql_play.seed("switches", switching(orphan), suffix=suffix)
     error = raised(mysql_play)
     assert "points to no row of country" in error.message
-    assert [] == mysql_play.rows("SELECT * FROM city")
-    mysql_play.path(revision).write_text(
-        "SET foreign_key_checks = 0;\nINSERT INTO country (code, name) VALUES ('DE', 'Germany');\n"
-    )
+    assert ([], []) == (mysql_play.rows("SELECT * FROM city"), mysql_play.history())
+    mysql_play.path(revision).write_text(switching("INSERT INTO country (code, name) VALUES ('DE', 'Germany')"))
     mysql_play.seed("next", 'def upgrade(db):\n    db.load("city", [{"id": 1, "name": "Ur", "country_code": "XX"}])\n')
     error = raised(mysql_play)
-    assert ["orphan"] == [result.seed.name for result in error.done]
+    assert ["switches"] == [result.seed.name for result in error.done]
     assert [] == mysql_play.rows("SELECT * FROM city")
+
+
+def test_checks_that_a_failed_seed_has_left_off_are_on_again(mysql_play: Playground) -> None:
+    """Also when a program goes on with the same Seeder."""
+    revision = mysql_play.seed("off", "SET foreign_key_checks = 0;\nSELECT nonsense;\n", suffix=".sql")
+    with mysql_play.seeder() as seeder:
+        with pytest.raises(DatabaseError):
+            seeder.upgrade()
+        orphan = "INSERT INTO city (id, name, country_code) VALUES (1, 'Ur', 'XX');\n"
+        mysql_play.path(revision).write_text(orphan)
+        with pytest.raises(DatabaseError, match="foreign key"):
+            seeder.upgrade()
 
 
 def test_a_failing_seed_without_a_transaction_keeps_what_it_wrote_and_says_running(play: Playground) -> None:

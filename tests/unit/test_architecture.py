@@ -23,9 +23,7 @@ PACKAGE = Path(tdm_seed.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 #: Where the names of database products may stand, and nowhere else.
 DATABASES_AT_HOME = ("dialects/", "testing/")
-DATABASES = re.compile(
-    r"sqlite|postgres|psycopg|mysql|maria_?db|duckdb|oracle|mssql|\bpg_|\bgalera\b", re.IGNORECASE
-)
+DATABASES = re.compile(r"sqlite|postgres|psycopg|mysql|maria_?db|duckdb|oracle|mssql|\bpg_|\bgalera\b", re.IGNORECASE)
 VAGUE = re.compile(r"(^|_)(managers?|helpers?|utils?|common|handlers?|misc|tools?)(_|$)")
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 import pymysql
 import sqlalchemy as sa
 from pymysql.constants import CLIENT
-from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.base import Dialect, HeldLock, StatementFailed
-from tdm_seed.dialects.mysql import lock, reflected
+from tdm_seed.dialects.mysql import checks, lock, reflected
 from tdm_seed.dialects.mysql.errors import translate
+from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import SeedError, TdmSeedError
 
@@ -67,6 +67,8 @@ class MySQL(Dialect):
             },
         )
 
+        checks.watch(engine)
+
         @sa.event.listens_for(engine, "connect")
         def connect(connection: pymysql.Connection[Any], _record: object) -> None:
             with connection.cursor() as cursor:
@@ -98,6 +100,18 @@ class MySQL(Dialect):
     ) -> AbstractContextManager[HeldLock]:
         """Hold GET_LOCK on the very connection that writes: who loses the lock loses the transaction."""
         return lock.run_lock(connection, key, timeout, holder, on_wait, note=not dry_run)
+
+    @contextmanager
+    def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:
+        """Begin with foreign keys on, whatever a seed that failed has left behind."""
+        with super().transaction(connection, write=write) as transaction:
+            checks.touched(connection)
+            yield transaction
+
+    def settle(self, connection: Connection) -> None:
+        """Prove every foreign key where a seed has switched the checks off or on by hand."""
+        if checks.touched(connection):
+            self.prove_constraints(connection, [sa.table(name) for name in sa.inspect(connection).get_table_names()])
 
     def refusal(self, statement: Statement) -> str | None:
         """Refuse what commits implicitly: the rows before it could not be taken back."""
@@ -137,6 +151,7 @@ class MySQL(Dialect):
         if not statements:
             return []
         driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        checks.note(connection, statements)
         counts: list[int] = []
         with driver.cursor() as cursor:
             try:
@@ -190,13 +205,17 @@ class MySQL(Dialect):
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
         """Switch the checks off; the server itself never looks back, so the keys are proven by anti-joins."""
-        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        connection.exec_driver_sql(checks.OFF)
         return []
 
     def undefer(self, connection: Connection) -> None:
         """Switch the checks on again, unless the connection is gone."""
         if not connection.invalidated:
-            connection.exec_driver_sql("SET foreign_key_checks = 1")
+            connection.exec_driver_sql(checks.ON)
+
+    def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[ForeignKey]:
+        """Ask for all at once: reflection reads the definition of every table of the schema."""
+        return reflected.foreign_keys(connection, schemas)
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
         """Correct types that reflection leaves open."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import Connection, Dialect
 
+from tdm_seed.dialects.orphans import ForeignKey
+
 #: Reflection reads constraints of the table, but MariaDB's json_valid stands with the column.
 _CHECKS = sa.text(
     "SELECT check_clause FROM information_schema.check_constraints "
     "WHERE constraint_schema = :schema AND table_name = :table"
+)
+
+_FOREIGN_KEYS = sa.text(
+    "SELECT table_name, constraint_name, referenced_table_schema, referenced_table_name, column_name, "
+    "referenced_column_name FROM information_schema.key_column_usage "
+    "WHERE table_schema = :schema AND referenced_table_name IS NOT NULL ORDER BY 1, 2, ordinal_position"
 )
 
 
@@ -48,3 +57,13 @@ def refine(connection: Connection, table: sa.Table, *, mariadb: bool) -> None:
         for column in table.columns:
             if f"json_valid(`{column.name}`)" in clauses:
                 column.type = types.JSON()
+
+
+def foreign_keys(connection: Connection, schemas: Collection[str | None]) -> Iterator[ForeignKey]:
+    """List the foreign keys of whole schemas."""
+    default = connection.dialect.default_schema_name
+    for schema in schemas:
+        found = connection.execute(_FOREIGN_KEYS, {"schema": schema or default}).all()
+        for (child, _, there, parent), rows in groupby(found, key=lambda row: tuple(row[:4])):
+            columns, referred = zip(*(tuple(row[4:]) for row in rows), strict=True)
+            yield ForeignKey((schema, child), columns, (None if there == default else there, parent), referred)

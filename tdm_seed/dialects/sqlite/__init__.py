@@ -22,6 +22,12 @@ from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError
 #: Seconds that a statement waits for another writer before it fails, unless the URL says ``?timeout=``.
 BUSY_SECONDS = 10
 
+#: Every foreign key's table and the one it points to, as it is written there.
+_FOREIGN_KEYS = (
+    'SELECT DISTINCT m.name, k."table" FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS k '
+    "WHERE m.type = 'table'"
+)
+
 #: Tables with foreign keys that SQLite looks at only when the transaction ends.
 _DECLARED_DEFERRED = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%initially%deferred%' ORDER BY name"
@@ -35,6 +41,7 @@ class SQLite(Dialect):
     title: ClassVar[str] = "SQLite"
     driver: ClassVar[str] = "sqlite"
     tokenizer: ClassVar[str] = "sqlite"
+    folds_table_names: ClassVar[bool] = True
     decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
 
@@ -200,10 +207,9 @@ class SQLite(Dialect):
 
     def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
         """Run ``foreign_key_check`` over these tables and over those that point to them."""
-        names = {table.name for table in tables}
-        keys = sa.inspect(connection).get_multi_foreign_keys()
-        children = {child for (_, child), found in keys.items() for key in found if key["referred_table"] in names}
-        self._prove(connection, sorted(names | children))
+        names = {table.name.lower() for table in tables}
+        found = connection.exec_driver_sql(_FOREIGN_KEYS).all()
+        self._prove(connection, sorted({child for child, parent in found if {child.lower(), parent.lower()} & names}))
 
     def _prove(self, connection: Connection, tables: Sequence[str] | None) -> None:
         quote = connection.dialect.identifier_preparer.quote_identifier

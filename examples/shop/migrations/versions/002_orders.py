@@ -18,9 +18,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Give countries a currency, rename `users.name`, and create what an order needs."""
-    op.alter_column(
-        "users", "name", new_column_name="full_name", existing_type=sa.String(120), existing_nullable=False
-    )
+    op.alter_column("users", "name", new_column_name="full_name", existing_type=sa.String(120), existing_nullable=False)
     op.create_table(
         "currencies",
         sa.Column("code", sa.String(3), primary_key=True),
@@ -65,9 +63,7 @@ def upgrade() -> None:
         sa.Column("total", sa.Numeric(10, 2), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False, index=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "status IN ('pending', 'paid', 'shipped', 'delivered', 'cancelled')", name="status"
-        ),
+        sa.CheckConstraint("status IN ('pending', 'paid', 'shipped', 'delivered', 'cancelled')", name="status"),
         # round() because SQLite keeps a decimal as a float.
         sa.CheckConstraint("round(total, 2) = round(subtotal + tax + shipping, 2)", name="total"),
         sa.CheckConstraint("updated_at >= placed_at", name="updated_at"),
@@ -94,6 +90,4 @@ def downgrade() -> None:
         countries.drop_constraint("fk_countries_currency_code", type_="foreignkey")
         countries.drop_column("currency_code")
     op.drop_table("currencies")
-    op.alter_column(
-        "users", "full_name", new_column_name="name", existing_type=sa.String(120), existing_nullable=False
-    )
+    op.alter_column("users", "full_name", new_column_name="name", existing_type=sa.String(120), existing_nullable=False)

@@ -26,9 +26,7 @@ def upgrade() -> None:
             sa.ForeignKey("payment_methods.code", ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column(
-            "country_code", sa.String(2), sa.ForeignKey("countries.code"), primary_key=True, index=True
-        ),
+        sa.Column("country_code", sa.String(2), sa.ForeignKey("countries.code"), primary_key=True, index=True),
     )
     op.execute(
         "INSERT INTO payment_method_countries (payment_method_code, country_code) "
