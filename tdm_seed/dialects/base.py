@@ -159,8 +159,12 @@ class Dialect:
     @contextmanager
     def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:
         """Run a block in one transaction: committed at its end, rolled back when it raises."""
-        with connection.begin() as transaction:
-            yield transaction
+        try:
+            with connection.begin() as transaction:
+                yield transaction
+        finally:
+            if not connection.closed:
+                connection.rollback()  # SQLAlchemy keeps a transaction in its books whose commit was refused
 
     @contextmanager
     def autocommit(self, connection: Connection) -> Iterator[None]:

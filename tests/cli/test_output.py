@@ -94,8 +94,9 @@ def test_where_a_letter_cannot_be_shown_its_number_is(project: Small) -> None:
     said = process("show", "people", PYTHONIOENCODING="latin-1")
     assert (0, True) == (said.code, r"Muller, \u5c71\u7530." in said.out)
     assert "-----" in said.out
+    project.write(PEOPLE, '"""Müller, 山田."""\ndef upgrade(db): ...')
     found = process("show", "people", "--json", PYTHONIOENCODING="latin-1")
-    assert (True, "Muller, 山田.") == (found.out.isascii(), found.json["description"])
+    assert (True, "Müller, 山田.") == (found.out.isascii(), found.json["description"])
 
 
 def test_the_environment_may_come_from_a_variable(project: Small, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,17 +13,6 @@ import pytest
 
 from tdm_seed.errors import Locked, TdmSeedError
 from tests.engine.playground import Playground, Points
-
-#: Takes long enough that another runner comes to wait.
-SLOW = """
-import time
-
-def upgrade(db):
-    db.load("item", [{{"id": {0}, "label": "once"}}])
-    time.sleep(0.3)
-"""
-
-HOLDER = re.compile(r"Waiting for another runner: \S+ pid (\d+) since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n")
 
 
 class Held(Points):
@@ -64,48 +51,6 @@ def running(play: Playground, *, dry_run: bool = False) -> Iterator[None]:
         held.go_on.set()
         thread.join()
     assert [] == errors
-
-
-@pytest.mark.parametrize("runners", [2, 5])
-def test_runners_started_at_once_apply_each_seed_once(play: Playground, runners: int) -> None:
-    """The waiting ones say who holds the lock, and then find nothing left to do."""
-    names = [f"seed{number}" for number in range(4)]
-    for number, name in enumerate(names):
-        play.seed(name, SLOW.format(number))
-    started = [
-        subprocess.Popen(
-            play.arguments("upgrade", "--lock-timeout", "100"),
-            cwd=play.root,
-            env=play.environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(runners)
-    ]
-    ended = {process.pid: (*process.communicate(timeout=120), process.returncode) for process in started}
-    assert {0} == {code for _, _, code in ended.values()}, ended
-    assert sorted(f"20260105_{n + 1:04}_{name}" for n, name in enumerate(names)) == sorted(
-        entry.seed for entry in play.history()
-    )
-    assert [0, 1, 2, 3] == play.items()
-    assert 1 == sum("Nothing to do" not in out for out, _, _ in ended.values())
-    waited = [HOLDER.search(err) for _, err, _ in ended.values()]
-    assert runners - 1 <= sum("Waiting" in err for _, err, _ in ended.values())
-    assert {int(found[1]) for found in waited if found} <= set(ended)
-    assert any(waited)
-
-
-def test_who_waits_too_long_gives_up_with_the_name_of_the_holder(play: Playground) -> None:
-    """Exit 6, and nothing was done."""
-    play.item("one", 1)
-    with running(play):
-        gave_up = play.command("upgrade", "--lock-timeout", "0.2")
-        assert 6 == gave_up.returncode
-        assert f"another runner holds the lock: {os.uname().nodename[:10]}" in gave_up.stderr
-        assert f"pid {os.getpid()} since 20" in gave_up.stderr
-        assert "--lock-timeout" in gave_up.stderr
-    assert [1] == play.items()
 
 
 def test_reading_waits_for_nobody(play: Playground) -> None:
@@ -188,18 +133,6 @@ def cutting(server_play: Playground) -> None:
     server_play.item("next", 2)
 
 
-def test_a_runner_that_has_lost_its_lock_stops_before_its_next_commit(server_play: Playground) -> None:
-    """Nothing of the seed is kept, no later seed runs, and the next upgrade completes."""
-    cutting(server_play)
-    with pytest.raises(Locked) as lost:
-        server_play.ran()
-    assert 6 == lost.value.exit_code
-    assert "another runner may have started" in lost.value.message
-    assert "20260105_0001_cut" == lost.value.place.seed
-    assert ([], []) == (server_play.items(), server_play.history())
-    assert ["cut", "next"] == server_play.ran()
-
-
 def test_a_cut_lock_does_not_hide_why_the_seed_failed(server_play: Playground) -> None:
     """Giving back a lock that is gone raises nothing of its own."""
     cutting(server_play)
@@ -244,20 +177,6 @@ def test_another_runner_that_takes_over_applies_everything_once(server_play: Pla
 
 
 # ---- SQLite's file --------------------------------------------------------------------------------------------------
-
-
-def test_another_program_that_writes_to_the_file_gets_a_sentence(sqlite_play: Playground) -> None:
-    """After the time that SQLite waits; the lock file is free again."""
-    sqlite_play.item("one", 1)
-    impatient = Playground(sqlite_play.root, f"{sqlite_play.url}?timeout=0.2")
-    writer = sqlite3.connect(sqlite_play.url.removeprefix("sqlite:///"), isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Locked, match="another program is writing to the SQLite file") as locked:
-        impatient.ran()
-    assert 6 == locked.value.exit_code
-    writer.execute("ROLLBACK")
-    writer.close()
-    assert ["one"] == impatient.ran()
 
 
 def test_a_link_to_the_file_is_no_way_around_the_lock(sqlite_play: Playground, tmp_path: Path) -> None:

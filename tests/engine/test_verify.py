@@ -83,6 +83,17 @@ def test_a_verify_that_writes_is_part_of_the_promise_while_seeding(play: Playgro
     assert ([], []) == (play.items(), play.history())
 
 
+def test_a_verify_that_is_refused_does_not_spoil_the_connection(play: Playground) -> None:
+    """The Seeder goes on with it."""
+    revision = play.seed("commits", "def upgrade(db):\n    pass\n")
+    play.ran()
+    play.path(revision).write_text("def upgrade(db):\n    pass\n\ndef verify(db):\n    db.connection.commit()\n")
+    with play.seeder() as seeder:
+        for _ in range(2):
+            with pytest.raises(TdmSeedError, match=r"calls commit\(\)"):
+                seeder.verify()
+
+
 def test_a_plain_assert_names_its_line(sqlite_play: Playground) -> None:
     """Without a text of its own it is quoted."""
     revision = sqlite_play.seed("asserts", "def upgrade(db):\n    pass\n\ndef verify(db):\n    assert 1 + 1 == 3\n")

@@ -8,7 +8,6 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 import sysconfig
 import tokenize
 from collections.abc import Iterator
@@ -137,4 +136,3 @@ def test_the_installed_wheel_is_what_is_tested() -> None:
     if os.environ.get("TDM_SEED_INSTALLED") != "1":
         pytest.skip("no wheel is installed: run by tox")
     assert Path(sysconfig.get_path("purelib")) / "tdm_seed" == PACKAGE
-    assert str(CHECKOUT) not in sys.path
