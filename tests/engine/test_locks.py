@@ -7,11 +7,15 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tdm_seed.errors import Locked, TdmSeedError
+from tdm_seed.history import History
+from tdm_seed.values import State
 from tests.engine.playground import Playground, Points
 
 
@@ -109,7 +113,7 @@ import pathlib
 import subprocess
 
 def upgrade(db):
-    db.load("item", [{{"id": 1, "label": "mine"}}])
+    db.load("city", [{{"name": "mine", "country_code": "DE"}}])
     flag = pathlib.Path({flag!r})
     if flag.exists():
         flag.unlink()
@@ -125,12 +129,16 @@ CUT = {
 }
 
 
-def cutting(server_play: Playground) -> None:
-    """Write a seed that has its runner's lock taken away while it runs, once, and one behind it."""
-    flag = server_play.root / "cut"
+def cutting(play: Playground) -> None:
+    """Write a seed that has its runner's lock taken away while it runs, once, and one behind it.
+
+    Its row has no key of its own, so that nothing but our locks keeps two runners from writing it.
+    """
+    play.sql("INSERT INTO country (code, name) VALUES ('DE', 'Germany')")
+    flag = play.root / "cut"
     flag.touch()
-    server_play.seed("cut", CUTS.format(flag=str(flag), cut=CUT[server_play.url.partition("+")[0].partition(":")[0]]))
-    server_play.item("next", 2)
+    play.seed("cut", CUTS.format(flag=str(flag), cut=CUT[play.url.partition("+")[0].partition(":")[0]]))
+    play.item("next", 2)
 
 
 def test_a_cut_lock_does_not_hide_why_the_seed_failed(server_play: Playground) -> None:
@@ -143,7 +151,10 @@ def test_a_cut_lock_does_not_hide_why_the_seed_failed(server_play: Playground) -
 
 
 def test_another_runner_that_takes_over_applies_everything_once(server_play: Playground) -> None:
-    """The first one has lost its lock without knowing; the second waits for its transaction, not for its goodwill."""
+    """The first one has lost its lock without knowing, and finds out before its commit, not by chance.
+
+    On PostgreSQL, where the lock is on another connection than the transaction, the second waits for that too.
+    """
     cutting(server_play)
     held = Held()
     errors: list[BaseException] = []
@@ -165,15 +176,46 @@ def test_another_runner_that_takes_over_applies_everything_once(server_play: Pla
         stderr=subprocess.PIPE,
         text=True,
     )
-    with pytest.raises(subprocess.TimeoutExpired):  # it has the lock, and waits for the transaction of the first
-        second.communicate(timeout=3)
+    if server_play.url.startswith("postgres"):
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.communicate(timeout=3)
+    else:
+        assert 0 == second.wait(60)
     held.go_on.set()
     thread.join()
     out, err = second.communicate(timeout=60)
     assert (0, "Waiting" in err) == (second.returncode, False), (out, err)
     assert [Locked] == [type(error) for error in errors]
     assert ["20260105_0001_cut", "20260105_0002_next"] == [entry.seed for entry in server_play.history()]
-    assert [1, 2] == server_play.items()
+    assert ([("mine",)], [2]) == (server_play.rows("SELECT name FROM city"), server_play.items())
+
+
+def test_who_has_lost_the_lock_writes_no_reason_over_the_next_runners_entry(server_play: Playground) -> None:
+    """A seed without a transaction that fails then is left as it was noted when it began."""
+    cutting(server_play)
+    path = server_play.path("20260105_0001_cut")
+    path.write_text(f'transaction = "none"\n{path.read_text()}    raise ValueError("of the seed")\n')
+    with pytest.raises(TdmSeedError, match="of the seed"):
+        server_play.ran()
+    assert [(State.RUNNING, None)] == [(entry.state, entry.note.get("reason")) for entry in server_play.history()]
+
+
+def test_a_seed_that_somebody_else_has_recorded_meanwhile_is_not_applied_again(play: Playground) -> None:
+    """Its state is read once more inside its own transaction, for a lock may have been lost without a word."""
+    play.item("one", 1)
+    play.ran()
+    play.item("two", 2)
+
+    class Overtaken(Points):
+        def started(self, step: Any, place: int, total: int) -> None:
+            entry = replace(play.history()[-1], seed=step.seed.revision, checksum=step.seed.checksum, id=None)
+            with play.connection() as connection:
+                History().record(connection, entry)
+
+    with pytest.raises(Locked, match="another runner has recorded this seed as applied meanwhile"):
+        play.ran(progress=Overtaken())
+    assert [1] == play.items()
+    assert [] == play.ran()
 
 
 # ---- SQLite's file --------------------------------------------------------------------------------------------------
@@ -187,7 +229,11 @@ def test_a_link_to_the_file_is_no_way_around_the_lock(sqlite_play: Playground, t
     link.parent.mkdir()
     link.symlink_to(file)
     linked = Playground(sqlite_play.root, f"sqlite:///{link}")
-    with running(sqlite_play), pytest.raises(Locked), linked.seeder(lock_timeout=0.2) as seeder:
+    with (
+        running(sqlite_play),
+        pytest.raises(Locked, match="another runner holds the lock"),
+        linked.seeder(lock_timeout=0.2) as seeder,
+    ):
         seeder.upgrade()
 
 
