@@ -52,7 +52,7 @@ def _output(function: Function) -> Function:
 @click.option("--url", metavar="URL", help="The database to work with; env.py is not asked then.")
 @_output
 def init(alembic: Path | None, url: str | None, as_json: bool, quiet: bool) -> None:
-    """Begin with tdm-seed in this folder, which holds a project with Alembic.
+    """Begin with tdm-seed in this folder.
 
     Finds Alembic's configuration and the database that env.py uses, writes the configuration, four environments and a
     first seed, and overwrites nothing.
@@ -82,9 +82,10 @@ def revision(
     message: str, layer: str | None, sql: bool, data: Path | None, listed_by: tuple[str, ...], edit: bool,
     as_json: bool, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Write a new seed to fill in, or one that is a CSV file.
+    """Write a new seed.
 
-    Its name is the message's, its time now in UTC, and it requires the newest migration of the project.
+    It is named after the message, stamped with the time in UTC, and requires the newest migration of the project. A
+    scenario runs where an environment lists it: --for adds it there.
     """
     from datetime import UTC, datetime
 

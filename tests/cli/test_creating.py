@@ -277,7 +277,8 @@ def test_a_server_that_answers_is_used_at_once(root: Path, run: Run, postgresql_
 
     said = run("init", "--json").json
 
-    assert [] == [note for note in said["notes"] if "connect" in note]
+    assert ([], "tdm-seed upgrade --migrate") == (said["notes"], said["next"][0])
+    assert said["url"].startswith("${DATABASE_URL:-postgresql")
     assert 0 == run("upgrade", "--migrate", "--url", postgresql_url).code
 
 
@@ -536,6 +537,16 @@ def test_a_new_seed_of_each_kind_runs_at_once(project: Path, run: Run, tmp_path:
         step["seed"][14:]: step["inserted"] for step in upgraded.json["steps"]
     }
     assert 0 == run("verify").code
+
+
+def test_new_seeds_run_on_every_database(root: Path, run: Run, database_url: str) -> None:
+    """Their SQL, too."""
+    run("init", "--url", database_url)
+    revision(run, "Plans", "reference", "--sql")
+
+    upgraded = run("upgrade", "--url", database_url, "--json")
+
+    assert ["applied", "applied"] == [step["state"] for step in upgraded.json["steps"]]
 
 
 def test_revision_says_in_json_what_it_made(project: Path, run: Run) -> None:
