@@ -45,7 +45,7 @@ class Answer:
     @property
     def shut_out(self) -> bool:
         """Tell whether it got as far as the database, which did not let it in."""
-        return self.probe is None and self.url is not None
+        return self.probe is None and self.url is not None and not self.excused
 
     @property
     def variable(self) -> str | None:
@@ -57,10 +57,7 @@ class Answer:
     @property
     def excused(self) -> bool:
         """Tell whether it would do with a URL of ours: it failed for want of one, or over a driver."""
-        error = self.failure.__cause__ if self.failure is not None else None
-        if isinstance(error, ImportError):
-            return any(frame.name == "import_dbapi" for frame in traceback.extract_tb(error.__traceback__))
-        return self.variable is not None or isinstance(error, (InvalidRequestError, NoSuchModuleError))
+        return self.variable is not None or _about_driver(self.failure.__cause__ if self.failure else None)
 
     @property
     def migrates(self) -> bool:
@@ -79,7 +76,10 @@ def ask(schema: SchemaVersion) -> Answer:
             probe = schema.probe()
         except TdmSeedError as error:
             failure = error
-    url = make_url(probe.url) if probe is not None and probe.url else refused[-1] if refused else None
+    if probe is not None and probe.url:
+        url: URL | None = make_url(probe.url)
+    else:
+        url = refused[-1] if refused else _attempted(failure.__cause__ if failure is not None else None)
     base, written = _configuration(schema)
     _remove_empty(url, base, begun)
     return Answer(probe, url, written, base, failure)
@@ -106,6 +106,26 @@ def _refused() -> Iterator[list[URL]]:
         yield seen
     finally:
         Engine.raw_connection = connect  # type: ignore[method-assign]
+
+
+def _attempted(error: BaseException | None) -> URL | None:
+    """Find the URL for which there is no driver in what SQLAlchemy was doing when it failed."""
+    if not _about_driver(error):
+        return None
+    found: list[URL] = []
+    for frame, _ in traceback.walk_tb(error.__traceback__ if error is not None else None):
+        for value in frame.f_locals.values():
+            url = value.url if isinstance(value, Engine) else value
+            if isinstance(url, URL) and url.get_backend_name() != _PLACEHOLDER:
+                found.append(url)
+    return found[-1] if found else None
+
+
+def _about_driver(error: BaseException | None) -> bool:
+    """Tell whether only the driver is in the way, or the placeholder for one."""
+    if isinstance(error, ImportError):
+        return any(frame.name == "import_dbapi" for frame in traceback.extract_tb(error.__traceback__))
+    return isinstance(error, (InvalidRequestError, NoSuchModuleError))
 
 
 def _configuration(schema: SchemaVersion) -> tuple[Path, URL | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: Folders that hold other people's projects, or nothing that anybody wrote.
 _STRANGE = frozenset(("node_modules", "site-packages", "build", "dist", "venv", "env", "__pycache__", "tests", "test"))
 _DEEPEST = 5
+#: Somebody's home has more folders than anybody would wait for.
+_MOST = 10_000
 #: Characters of an error that a note repeats.
 _LONGEST = 240
 
@@ -55,7 +58,7 @@ def find_alembic(root: Path) -> tuple[Path, ...]:
         return (found,)
     configurations: list[Path] = []
     folders: list[Path] = []
-    for path, below, files in os.walk(root):
+    for path, below, files in islice(os.walk(root), _MOST):
         here = Path(path)
         depth = len(here.relative_to(root).parts)
         inside = [name for name in below if not name.startswith(".") and name.lower() not in _STRANGE]

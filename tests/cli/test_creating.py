@@ -282,6 +282,16 @@ def test_a_server_that_answers_is_used_at_once(root: Path, run: Run, postgresql_
     assert 0 == run("upgrade", "--migrate", "--url", postgresql_url).code
 
 
+def test_a_url_without_a_driver_is_learned_all_the_same(root: Path, run: Run) -> None:
+    """Though env.py made it, and the configuration says another."""
+    env_py(alembic(root), '"postgresql+pg8000://shop:s3cret@localhost/shop"')
+
+    said = run("init", "--json").json
+
+    assert "${DATABASE_URL:-postgresql+pg8000://shop@localhost/shop}" == said["url"]
+    assert ["the password is written nowhere: set DATABASE_URL to the whole URL"] == said["notes"]
+
+
 def test_the_variable_that_env_py_reads_is_the_one_that_is_written(
     root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
