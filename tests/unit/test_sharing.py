@@ -12,7 +12,7 @@ from sqlalchemy import URL, make_url
 from tdm_seed.environments.interpolation import expand
 from tdm_seed.environments.sharing import local_file, shared, shared_test
 
-ROOT = Path("/work/shop")
+ROOT = Path("/srv/shop")
 
 
 def written(url: str | None, environ: dict[str, str] | None = None, base: Path = ROOT) -> str:
