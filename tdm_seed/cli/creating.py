@@ -52,7 +52,7 @@ def _output(function: Function) -> Function:
 @click.option("--url", metavar="URL", help="The database to work with; env.py is not asked then.")
 @_output
 def init(alembic: Path | None, url: str | None, as_json: bool, quiet: bool) -> None:
-    """Set tdm-seed up in this folder.
+    """Prepare this folder for seeds.
 
     Finds Alembic's configuration and the database that env.py uses, writes the configuration, four environments and a
     first seed, and overwrites nothing.
