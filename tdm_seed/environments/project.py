@@ -141,11 +141,11 @@ def _load(root: Path, source: tuple[TomlFile, tuple[str, ...]] | None, environ: 
 
 def _alembic(root: Path, setting: Setting | None, environ: Mapping[str, str]) -> Path | None:
     if setting is None:
-        return _alembic_in(root)
+        return alembic_in(root)
     path = root / setting.text(environ)
     if path.is_file():
         return path
-    if found := _alembic_in(path):
+    if found := alembic_in(path):
         return found
     if (path / "env.py").is_file():
         return path
@@ -153,7 +153,7 @@ def _alembic(root: Path, setting: Setting | None, environ: Mapping[str, str]) ->
     raise setting.refuse(f"{path} {missing}", "Name alembic.ini, or the folder that holds it.")
 
 
-def _alembic_in(folder: Path) -> Path | None:
+def alembic_in(folder: Path) -> Path | None:
     """Find Alembic's configuration in a folder; ``pyproject.toml`` serves since Alembic 1.16."""
     if (folder / "alembic.ini").is_file():
         return folder / "alembic.ini"

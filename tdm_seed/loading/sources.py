@@ -32,7 +32,7 @@ class RowsFile:
 
     def numbered(self) -> Iterator[tuple[int, Row]]:
         """Give each row with its line (CSV, JSON Lines) or its place in the list (JSON), from 1."""
-        reader = {".csv": _csv, ".json": _json, ".jsonl": _jsonl}[self.path.suffix]
+        reader = {".csv": _csv, ".json": _json, ".jsonl": _jsonl}[self.path.suffix.lower()]
         try:
             yield from reader(self)
         except UnicodeDecodeError as error:
@@ -42,7 +42,7 @@ class RowsFile:
     @property
     def counts_lines(self) -> bool:
         """Whether ``numbered`` gives lines of the file."""
-        return self.path.suffix != ".json"
+        return self.path.suffix.lower() != ".json"
 
 
 def _first_undecodable(path: Path) -> int | None:

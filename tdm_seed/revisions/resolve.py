@@ -54,7 +54,7 @@ def select(
     if Layer.SCENARIO in wanted_layers and not protected:
         candidates = [seed for seed in seeds if seed.layer is Layer.SCENARIO]
         for pattern in scenarios:
-            found = {seed.revision: seed for seed in candidates if _fits(seed, pattern)}
+            found = {seed.revision: seed for seed in candidates if fits(seed, pattern)}
             if not found and pattern != "*":  # all there are may be none yet
                 raise _fits_nothing(pattern, seeds, candidates)
             chosen |= found
@@ -65,7 +65,8 @@ def _holds(seed: Seed, text: str) -> bool:
     return text in seed.revision or text in seed.qualified_name
 
 
-def _fits(seed: Seed, pattern: str) -> bool:
+def fits(seed: Seed, pattern: str) -> bool:
+    """Tell whether a scenario is among those that one line of a manifest's list means."""
     if pattern.startswith(_LABEL):
         return any(fnmatchcase(label, pattern.removeprefix(_LABEL)) for label in seed.labels)
     return pattern in (seed.name, seed.revision) or fnmatchcase(seed.qualified_name, pattern)

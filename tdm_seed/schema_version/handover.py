@@ -51,13 +51,13 @@ def _spellings(url: URL, prepared: Prepared) -> Iterator[str]:
     An asynchronous ``env.py`` takes no other driver, and a synchronous one no asynchronous driver.
     """
     found = [url, *_asynchronous(url)]
-    theirs = _configured(prepared)
+    theirs = configured(prepared)
     if theirs is not None and theirs.get_backend_name() == url.get_backend_name() and _loads(theirs):
         found.insert(0, url.set(drivername=theirs.drivername))
     yield from dict.fromkeys(each.render_as_string(hide_password=False) for each in found)
 
 
-def _configured(prepared: Prepared) -> URL | None:
+def configured(prepared: Prepared) -> URL | None:
     """Give the URL of the configuration file, if it is one: often it is a placeholder, or filled in later."""
     try:
         return make_url(prepared.config.get_main_option("sqlalchemy.url") or "")

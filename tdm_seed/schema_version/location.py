@@ -102,6 +102,9 @@ class Location:
         given = config.get_main_option("script_location") if self.ini else None
         if given is None and self.toml:
             given = config.get_alembic_option("script_location")
+        if given is None and self.ini and (self.ini.parent / "env.py").is_file():
+            set_option(config, "script_location", str(self.ini.parent))  # Flask-Migrate sets it likewise
+            return self.root
         if given is None:
             raise UsageError("there is no script_location, so there are no migrations", file=self.file)
         if ":" in given and not Path(given).is_absolute():

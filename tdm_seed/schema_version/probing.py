@@ -72,7 +72,7 @@ def probe(location: Location, target: Target | None) -> tuple[Probe, Handover]:
             elsewhere = elsewhere or found
     if elsewhere is not None:
         return elsewhere
-    raise _refusal(failures, target, prepared.base, location)
+    raise _refusal(failures, target, prepared.base, location) from next(iter(failures), None)
 
 
 def named(probe: Probe) -> str:
