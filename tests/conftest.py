@@ -56,6 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if required := [reason for name, reason in missing.items() if _required(name)]:
         raise pytest.UsageError("TDM_SEED_REQUIRE: " + "\n".join(required))
     directory = servers.scratch_directory(in_memory=True)
+    # The many small databases of the tests stand beside the servers', in memory where there is room. Pytest reads this
+    # when the first test asks for a folder, here and in the workers.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(directory.parent))
     config.stash[RUN] = Run(os.getpid(), str(directory), missing, found)
 
 

@@ -48,7 +48,24 @@ def portable() -> sa.MetaData:
 def rows() -> list[dict[str, Any]]:
     """Rows at the limits, rows of NULL and rows in between."""
     dice = random.Random(5)
-    words = ["", " ", "a ", "A", "é", "e\u0301", "👩‍👩‍👧", "\\", "\\0", "-", "1.0", "'", '"', "%s", "new\nline", "ß" * 40]
+    words = [
+        "",
+        " ",
+        "a ",
+        "A",
+        "é",
+        "e\u0301",
+        "👩‍👩‍👧",
+        "\\",
+        "\\0",
+        "-",
+        "1.0",
+        "'",
+        '"',
+        "%s",
+        "new\nline",
+        "ß" * 40,
+    ]
     zones = [UTC, timezone(timedelta(hours=5, minutes=45)), timezone(-timedelta(hours=11))]
     found: list[dict[str, Any]] = []
     for i in range(80):
