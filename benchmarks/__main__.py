@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,14 +62,13 @@ def main(name: str, db: str | None, rows: int | None, repeat: int, json_file: Pa
 def _on(database: str, benchmark: cases.Benchmark, rows: int, repeat: int) -> Iterator[Result]:
     """Run every case of a benchmark on one database, and show each result as it comes."""
     told: set[str] = set()
-    with tempfile.TemporaryDirectory(prefix="tdm-seed-benchmark-") as folder:
-        with databases.empty_database(database, Path(folder)) as (url, runs_on):
-            for case in benchmark.cases(Place(database, url, Path(folder), rows)):
-                for result in sittings(case, database, repeat):
-                    click.echo("\n".join([show.line(result), *show.details(case, result)]))
-                    yield result
-                told.add(case.alternative)
-        click.echo(f"    {database}: {runs_on}; theirs: {'; '.join(sorted(told))}")
+    with databases.scratch() as folder, databases.empty_database(database, folder) as (url, runs_on):
+        for case in benchmark.cases(Place(database, url, folder, rows)):
+            for result in sittings(case, database, repeat):
+                click.echo("\n".join([show.line(result), *show.details(case, result)]))
+                yield result
+            told.add(case.alternative)
+    click.echo(f"    {database}: {runs_on}; theirs: {'; '.join(sorted(told))}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,16 +15,26 @@ NAMES = ("sqlite", *servers.NAMES)
 
 
 @contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder for the length of a block, in memory where there is room: a disk is busy with others too."""
+    folder = servers.scratch_directory(in_memory=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
 def empty_database(name: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Give the URL of an empty database, and what it runs on; a server is stopped at the end.
 
-    Servers are set up as for the tests, which is without waiting for the disk.
+    None waits for the disk: servers are set up as for the tests, and a file is in the folder that was given.
 
     Raises:
         MissingServer: there is none to start.
     """
     if name == "sqlite":
-        yield f"sqlite:///{folder / 'benchmark.db'}", "a file"
+        yield f"sqlite:///{folder / 'benchmark.db'}", sqlite3.sqlite_version
         return
     with servers.start(name) as server, throwaway(server) as url:
         yield url, server.version

@@ -23,7 +23,8 @@ def faker(locale: str, key: int, now: datetime) -> Faker:
 
     Faker's methods that read the machine's clock or zone (``date_time_between("-90d", "now")``, ``date_of_birth``,
     passports, social security numbers …), or draw from Python's shared ``random``, would give other values a second
-    later or on another machine; here "now" is ``now`` in UTC, and all chance comes from ``key``.
+    later or on another machine; here "now" is ``now`` in UTC, and all chance comes from ``key``. Only the archives of
+    ``zip`` still carry the machine's time.
     """
     from faker import Faker
 

@@ -1,4 +1,4 @@
-"""Order and cycles of a directed graph, deterministic whatever order its nodes were given in."""
+"""The order of a directed graph's nodes, the same whatever order they were given in; or a cycle by name."""
 
 from __future__ import annotations
 
@@ -58,52 +58,3 @@ def _cycle(stuck: Mapping[Node, list[Node]], key: Callable[[Node], Any]) -> list
         path.append(node)
         node = min(stuck[node], key=key)
     return [*path[path.index(node) :], node]
-
-
-def components(needs: Mapping[Node, Iterable[Node]], key: Callable[[Node], Any]) -> list[list[Node]]:
-    """Group nodes into strongly connected components, each after all the components it needs.
-
-    A component of one node is not in a cycle (unless it needs itself). Tarjan's algorithm (1972), iterative, so that
-    a chain of a thousand tables does not reach the recursion limit.
-    """
-    number: dict[Node, int] = {}
-    low: dict[Node, int] = {}
-    stack: list[Node] = []
-    on_stack: set[Node] = set()
-    found: list[list[Node]] = []
-
-    def edges(node: Node) -> Iterable[Node]:
-        return iter(sorted((need for need in needs[node] if need in needs), key=key))
-
-    for start in sorted(needs, key=key):
-        if start in number:
-            continue
-        number[start] = low[start] = len(number)
-        stack.append(start)
-        on_stack.add(start)
-        work = [(start, iter(edges(start)))]
-        while work:
-            node, remaining = work[-1]
-            for need in remaining:
-                if need not in number:
-                    number[need] = low[need] = len(number)
-                    stack.append(need)
-                    on_stack.add(need)
-                    work.append((need, iter(edges(need))))
-                    break
-                if need in on_stack:
-                    low[node] = min(low[node], number[need])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == number[node]:
-                    group = []
-                    while True:
-                        member = stack.pop()
-                        on_stack.discard(member)
-                        group.append(member)
-                        if member == node:
-                            break
-                    found.append(sorted(group, key=key))
-    return found

@@ -155,6 +155,11 @@ def _shape(table: sa.Table, given: Sequence[Given]) -> sa.Select[Any]:
 
 
 def _staged(name: str, table: sa.Table, given: Sequence[Given]) -> sa.Table:
+    """Give the temporary table as SQLAlchemy sees it, the same one for the same columns: compiled statements last."""
+    known: dict[object, sa.Table] = table.info.setdefault("tdm_seed_sources", {})
+    shape = (name, *(one.name for one in given))
+    if shape in known:
+        return known[shape]
     columns = [sa.Column("n", sa.Integer)]
     for place, one in enumerate(given):
         columns.append(sa.Column(f"c{place}", one.holds.type))
@@ -162,4 +167,5 @@ def _staged(name: str, table: sa.Table, given: Sequence[Given]) -> sa.Table:
             columns.append(sa.Column(f"r{place}", one.column.type))
     if any(one.points_into(table) for one in given):
         columns.append(sa.Column("waits", sa.Integer))
-    return sa.Table(name, sa.MetaData(), *columns)
+    known[shape] = sa.Table(name, sa.MetaData(), *columns)
+    return known[shape]

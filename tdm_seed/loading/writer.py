@@ -145,10 +145,13 @@ class Writer:
     @contextmanager
     def _source(self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()) -> Iterator[Source]:
         numbered = converted(table, given, rows, digits=self.dialect.decimal_digits)
-        self._sources += 1  # a generator of rows may itself write
+        self._sources += 1  # a generator of rows may itself write, so there may be several at a time
         name = f"tdm_seed_source_{self._sources}"
-        with source(self.connection, self.dialect, name, table, given, numbered, key) as relation:
-            yield relation
+        try:
+            with source(self.connection, self.dialect, name, table, given, numbered, key) as relation:
+                yield relation
+        finally:
+            self._sources -= 1
 
     def _key(self, table: sa.Table, names: Sequence[str], key: str | Collection[str] | None) -> tuple[str, ...]:
         """Choose the key, or check the one that is named.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -167,14 +168,20 @@ class SharedCode:
         return known
 
 
+#: CPython 3.11 counts for all threads together how deep its parser has gone, and two that parse at once make it fail
+#: with a SystemError. https://github.com/python/cpython/issues/106905
+_turn = threading.Lock()
+
+
 def parse(text: str, file: str) -> ast.Module:
-    """Parse Python without running it.
+    """Parse Python without running it, one thread at a time.
 
     Raises:
         SeedError: with file and line, for text that is not Python.
     """
     try:
-        return ast.parse(text, file)
+        with _turn:
+            return ast.parse(text, file)
     except SyntaxError as error:
         raise SeedError(f"is not valid Python: {error.msg}", file=file, line=error.lineno) from error
     except ValueError as error:  # a NUL byte

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tdm_seed.errors import UsageError
+from tdm_seed.errors import SeedError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -60,9 +60,11 @@ def declared(env_py: Path, argument: str) -> str | None:
     Raises:
         UsageError: that is chosen while it runs, so that only running it, or a word of the user, can tell.
     """
+    from tdm_seed.revisions.imports import parse
+
     try:
-        tree = ast.parse(env_py.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
+        tree = parse(env_py.read_text(encoding="utf-8"), str(env_py))
+    except (OSError, ValueError, SeedError):
         return None  # whoever runs it will say what is wrong with it
     values = set(_values(tree, argument, dict(_constants(tree))))
     if len(values) > 1 or ... in values:

@@ -87,6 +87,17 @@ def test_3_and_4_are_for_status_to_say(project: Small, tool: Tool) -> None:
     assert 4 == tool("status", "--check").code
 
 
+def test_4_a_seed_was_renamed(project: Small, tool: Tool) -> None:
+    """Applied under its new name it would write its rows a second time, so nothing is."""
+    tool("upgrade")
+    (project.root / COUNTRIES).rename(project.root / COUNTRIES.replace("20260101_0900", "20260103_0900"))
+    said = tool("upgrade")
+    assert (4, "") == (said.code, said.out)
+    assert "Error: seed 20260103_0900_countries" in said.err
+    assert "Rename it back to 20260101_0900_countries." in said.err
+    assert "drift" == tool("upgrade", "--json").json["error"]["code"]
+
+
 def test_5_the_schema_is_not_ready(project: Small, tool: Tool) -> None:
     """With both ways to make it so."""
     _alembic(project)

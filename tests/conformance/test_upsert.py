@@ -422,3 +422,13 @@ def test_deleting_by_key_and_by_condition(place: Place) -> None:
     assert Changes(deleted=48) == place.db.delete("country", [{"code": f"c{i}"} for i in range(100)], key="code")
     with pytest.raises(SeedError, match="either rows or where="):
         place.db.delete("country")
+
+
+def test_sources_of_other_types_follow_one_another(place: Place) -> None:
+    """Many upserts on one connection share the text of their statements, but not the types of their columns."""
+    place.create("CREATE TABLE counted (id INTEGER PRIMARY KEY, note VARCHAR(9))")
+    place.create("CREATE TABLE worded (id VARCHAR(9) PRIMARY KEY, note VARCHAR(9))")
+    for number in range(8):
+        for name, key in (("counted", 1000 * number), ("worded", f"w{number}-")):
+            rows = [{"id": key + n if isinstance(key, int) else f"{key}{n}", "note": "x"} for n in range(60)]
+            assert Changes(inserted=60) == place.db.upsert(name, rows)

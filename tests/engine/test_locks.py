@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,24 @@ def test_a_link_to_the_file_is_no_way_around_the_lock(sqlite_play: Playground, t
         linked.seeder(lock_timeout=0.2) as seeder,
     ):
         seeder.upgrade()
+
+
+def test_a_reader_that_keeps_the_commit_out_gets_a_sentence(sqlite_play: Playground) -> None:
+    """SQLite leaves a transaction open whose commit failed; the Seeder is as good as before when it is told."""
+    sqlite_play.item("one", 1)
+    sqlite_play.ran()
+    sqlite_play.item("two", 2)
+    impatient = Playground(sqlite_play.root, f"{sqlite_play.url}?timeout=0.2")
+    file = sqlite_play.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader, impatient.seeder() as seeder:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM item").fetchone()
+        with pytest.raises(Locked, match="another program"):
+            seeder.upgrade()
+        reader.execute("ROLLBACK")
+        assert 1 == seeder.status().pending
+        assert 1 == len(seeder.upgrade())
+    assert [1, 2] == sqlite_play.items()
 
 
 def test_only_the_lock_file_is_left_beside_the_database(sqlite_play: Playground) -> None:

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from tdm_seed.engine import Seeder
+from tdm_seed.revisions import discover
 from tests.engine.conftest import playground
 from tests.engine.playground import MANIFEST, VARIABLE, Playground
 
@@ -104,6 +105,29 @@ def test_two_threads_on_one_database_take_turns(play: Playground) -> None:
     assert [] == failures
     assert sorted({entry.seed for entry in play.history()}) == sorted(entry.seed for entry in play.history())
     assert 6 == len(play.history())
+
+
+def test_many_threads_may_read_seeds_at_once(sqlite_play: Playground) -> None:
+    """CPython 3.11 fails when two threads parse at the same time, so they take turns."""
+    for number in range(20):
+        deep = f"VALUE = {'[' * 60}{number}{']' * 60}\n" * 20
+        sqlite_play.seed(f"deep{number}", f"{deep}\ndef upgrade(db):\n    pass\n")
+    project = sqlite_play.environment().project
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(5):
+                assert 20 == len(discover(project.seeds, ("sqlite",), root=project.root))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [] == failures
 
 
 def test_settings_modules_of_the_same_name_lead_to_their_own_databases(tmp_path: Path) -> None:

@@ -87,7 +87,14 @@ class PostgreSQL(Dialect):
         engine = sa.create_engine(
             url,
             poolclass=sa.pool.NullPool,
-            connect_args={"application_name": application[:63], "client_encoding": "utf8", "connect_timeout": 10},
+            connect_args={
+                "application_name": application[:63],
+                "client_encoding": "utf8",
+                "connect_timeout": 10,
+                # A plan that was prepared for one temporary table fails on the next of that name ("cached plan must
+                # not change result type"), and a pooler in transaction mode knows no plans of other sessions.
+                "prepare_threshold": None,
+            },
         )
         identity.install(engine)
         return engine

@@ -39,7 +39,8 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
         message += f": {diagnostics.message_detail}"
     if isinstance(error, (errors.LockNotAvailable, errors.DeadlockDetected)):
         return Locked(message, hint="Another session works on the same rows. Try again when it is done.")
-    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+    cut = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    if cut or isinstance(error, (errors.AdminShutdown, errors.CrashShutdown)):
         return DatabaseError(
             f"the connection to the server was lost: {message}",
             hint="What was not committed is gone with it. Run the command again.",

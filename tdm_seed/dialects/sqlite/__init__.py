@@ -86,10 +86,18 @@ class SQLite(Dialect):
 
     @contextmanager
     def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:
-        """Begin at once as the writer, so that a reader never has to become one half-way."""
+        """Begin at once as the writer, so that a reader never has to become one half-way.
+
+        A COMMIT that fails, as it does when a reader stays too long, leaves the transaction open here.
+        """
         connection.execution_options(tdm_seed_write=write)
-        with super().transaction(connection, write=write) as transaction:
-            yield transaction
+        try:
+            with super().transaction(connection, write=write) as transaction:
+                yield transaction
+        except BaseException:
+            if not connection.closed:
+                connection.connection.rollback()
+            raise
 
     @contextmanager
     def autocommit(self, connection: Connection) -> Iterator[None]:

@@ -189,6 +189,7 @@ def _base_command(installation: Installation, data: Path) -> list[str]:
         "lc-messages-dir": installation.share,
         "character-sets-dir": installation.share / "charsets",
         "datadir": data,
+        "tmpdir": data,  # a server that starts deletes the temporary tables of others that share its folder
     }
     # --no-defaults comes first or not at all; --debug-no-sync is no debugging aid: it leaves fsync out.
     options = [f"--{option}={path}" for option, path in places.items()]
