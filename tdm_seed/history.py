@@ -93,15 +93,24 @@ class History:
             query = query.where(self.table.c.seed == seed)
         return [_read(row) for row in connection.execute(query).mappings()]
 
-    def last(self, connection: Connection, seed: str) -> Applied | None:
-        """Read a seed's last entry, which is its state."""
-        query = sa.select(self.table).where(self.table.c.seed == seed).order_by(self.table.c.id.desc()).limit(1)
-        row = connection.execute(query).mappings().first()
-        return _read(row) if row else None
+    def last(self, connection: Connection, seed: str) -> tuple[int, State] | None:
+        """Read the number and state of a seed's last entry."""
+        row = connection.execute(self._last, {"revision": seed}).first()
+        return (row.id, State(row.state)) if row else None
 
     def record(self, connection: Connection, entry: Applied) -> None:
         """Append an entry."""
-        connection.execute(sa.insert(self.table).values(_write(entry)))
+        connection.execute(self._insert, _write(entry))
+
+    @cached_property
+    def _last(self) -> sa.Select[tuple[int, str]]:
+        columns = self.table.c
+        query = sa.select(columns.id, columns.state).where(columns.seed == sa.bindparam("revision"))
+        return query.order_by(columns.id.desc()).limit(1)
+
+    @cached_property
+    def _insert(self) -> sa.Insert:
+        return sa.insert(self.table).inline()  # nobody asks for the number
 
 
 def states(entries: Iterable[Applied]) -> dict[str, Applied]:

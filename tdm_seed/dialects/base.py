@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects import orphans
+from tdm_seed.dialects.autocommit import commits_by_itself
 from tdm_seed.dialects.statements import Statement, split
-from tdm_seed.errors import DatabaseError, SeedError, TdmSeedError, UsageError
+from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
 
 #: Rows in one statement of the plain way to load; larger ones gained nothing on any of the databases tried.
 BATCH = 1_000
@@ -191,7 +192,15 @@ class Dialect:
         return nullcontext()
 
     def settle(self, connection: Connection) -> None:
-        """Make the database check now what it would otherwise check at commit."""
+        """Make the database check now, and until ``undefer``, what it would otherwise check at commit."""
+
+    def aborted(self, error: sa.exc.DBAPIError) -> bool:
+        """Tell whether a statement was refused because of an earlier error that was swallowed."""
+        return False
+
+    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
+        """Let the one statement of the block fail and the transaction go on."""
+        return self.savepoint(connection)
 
     # ---- scripts ----------------------------------------------------------------------------------------------------
 
@@ -251,12 +260,15 @@ class Dialect:
         """Tell whether values of these columns keep their exact type inside a statement."""
         return True
 
-    def create_source(self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()) -> None:
-        """Create an empty temporary table with the columns and exact types of a query.
+    def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
+        """Write the empty query that lends a temporary table its columns and their exact types."""
+        return str(shape.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+
+    def create_source(self, connection: Connection, name: str, body: str, key: Sequence[str] = ()) -> None:
+        """Create an empty temporary table from what ``source_body`` wrote.
 
         ``key`` names the columns that rows will be looked up by, for databases that need an index to do so.
         """
-        body = shape.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {quoted} AS {body}")
 
@@ -372,22 +384,3 @@ def place(url: URL) -> str:
         host = url.host or url.query.get("host")
         return f"{url.database or '(no database)'} on {host}{f':{url.port}' if url.port else ''}"
     return str(url.database or "an in-memory database")
-
-
-def commits_by_itself(connection: Connection) -> bool:
-    """Tell whether each statement of the connection is a transaction of its own."""
-    options = connection.get_execution_options()
-    return options.get("isolation_level") == "AUTOCOMMIT" or bool(options.get("tdm_seed_autocommit"))
-
-
-def refuse_autocommit(connection: Connection) -> None:
-    """Refuse to defer foreign keys where every statement is proven and committed by itself.
-
-    Raises:
-        SeedError: which says so.
-    """
-    if commits_by_itself(connection):
-        raise SeedError(
-            "foreign keys cannot be deferred where each statement is a transaction of its own",
-            hint="Load parents first, or take `transaction: none` out of the seed.",
-        )

@@ -52,11 +52,11 @@ class Generic(Dialect):
             isinstance(column.type, _INLINE) and not isinstance(column.type, (sa.CHAR, sa.Enum)) for column in columns
         )
 
-    def create_source(self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()) -> None:
+    def create_source(self, connection: Connection, name: str, body: str, key: Sequence[str] = ()) -> None:
         """Drop first what a rollback may have left: not every driver takes temporary tables away with it."""
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted}")
-        super().create_source(connection, name, shape, key)
+        super().create_source(connection, name, body, key)
 
     def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
         """Give the key that draws from a sequence, or that SQLAlchemy takes for numbered."""

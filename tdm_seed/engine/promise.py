@@ -114,9 +114,9 @@ class Promise:
             return
         last = self.session.history.last(self.session.connection, seed.revision)
         planned = self.known.get(seed.revision)
-        if (last and last.id) != (planned and planned.id):
+        if (last and last[0]) != (planned and planned.id):
             raise Locked(
-                f"another runner has recorded this seed as {last.state if last else 'absent'} meanwhile",
+                f"another runner has recorded this seed as {last[1] if last else 'absent'} meanwhile",
                 hint="Run the command again: it plans from what is there now.",
             )
 
@@ -148,12 +148,17 @@ class Promise:
                 script.verify(db)
 
     def _settle(self, db: Database) -> None:
-        """Prove what was deferred and move sequences behind explicit numbers (no rollback undoes that)."""
+        """Prove what was deferred and move sequences behind explicit numbers (no rollback undoes that).
+
+        In a dry run other seeds follow in the same transaction, which expect deferred constraints as declared.
+        """
         session = self.session
         session.dialect.settle(session.connection)
         if not session.dialect.enforces_foreign_keys:
             session.dialect.prove_constraints(session.connection, list(db.written.values()))
-        if not self.dry_run:
+        if self.dry_run:
+            session.dialect.undefer(session.connection)
+        else:
             db.writer.catch_up()
 
     def _result(self, step: Step, db: Database, begun: float, state: State | None = None) -> StepResult:

@@ -97,9 +97,9 @@ def source(
         yield _inline(given, few)
         return
     key_columns = [_label(place, one) for place, one in enumerate(given) if one.column.name in key]
-    dialect.create_source(connection, name, _shape(table, given), key_columns)
+    staged, body = _staged(connection, dialect, name, table, given)
+    dialect.create_source(connection, name, body, key_columns)
     try:
-        staged = _staged(name, table, given)
         columns = ("n", *(f"c{place}" for place in range(len(given))))
         numbered = ((number, *values) for number, values in chain(few, rows))
         total = dialect.fill_source(connection, staged, columns, numbered)
@@ -154,9 +154,14 @@ def _shape(table: sa.Table, given: Sequence[Given]) -> sa.Select[Any]:
     return sa.select(*columns).select_from(base).where(never)
 
 
-def _staged(name: str, table: sa.Table, given: Sequence[Given]) -> sa.Table:
-    """Give the temporary table as SQLAlchemy sees it, the same one for the same columns: compiled statements last."""
-    known: dict[object, sa.Table] = table.info.setdefault("tdm_seed_sources", {})
+def _staged(
+    connection: Connection, dialect: Dialect, name: str, table: sa.Table, given: Sequence[Given]
+) -> tuple[sa.Table, str]:
+    """Give the temporary table as SQLAlchemy sees it, and the query it is made from.
+
+    They are the same for the same columns, since statements on the same table are compiled once.
+    """
+    known: dict[object, tuple[sa.Table, str]] = table.info.setdefault("tdm_seed_sources", {})
     shape = (name, *(one.name for one in given))
     if shape in known:
         return known[shape]
@@ -167,5 +172,5 @@ def _staged(name: str, table: sa.Table, given: Sequence[Given]) -> sa.Table:
             columns.append(sa.Column(f"r{place}", one.column.type))
     if any(one.points_into(table) for one in given):
         columns.append(sa.Column("waits", sa.Integer))
-    known[shape] = sa.Table(name, sa.MetaData(), *columns)
+    known[shape] = sa.Table(name, sa.MetaData(), *columns), dialect.source_body(connection, _shape(table, given))
     return known[shape]

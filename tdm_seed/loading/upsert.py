@@ -95,7 +95,7 @@ class Upsert:
         if not taken:
             return self._update_different()
         try:
-            with self.dialect.savepoint(self.connection):
+            with self.dialect.attempt(self.connection):
                 return self._update_different()
         except sa.exc.IntegrityError:
             if not self.dialect.savepoints:
@@ -138,7 +138,7 @@ class Upsert:
         """
         updated = 0
         try:
-            with self.dialect.savepoint(self.connection):
+            with self.dialect.attempt(self.connection):
                 inserted = self._insert_missing()
         except sa.exc.IntegrityError:
             if not self.dialect.savepoints:

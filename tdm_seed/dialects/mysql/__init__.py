@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import pymysql
@@ -25,6 +25,8 @@ _COMMITS = frozenset(
     "ALTER ANALYZE CACHE CHANGE CHECK CREATE DROP FLUSH GRANT INSTALL LOCK OPTIMIZE RENAME REPAIR RESET REVOKE "
     "SHUTDOWN START STOP TRUNCATE UNINSTALL UNLOCK".split()
 )
+
+_TEMPORARY = (("CREATE", "TEMPORARY"), ("DROP", "TEMPORARY"))
 
 #: Statements that answer once for each query inside them, and then once more.
 _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
@@ -108,6 +110,10 @@ class MySQL(Dialect):
             checks.touched(connection)
             yield transaction
 
+    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
+        """A statement that fails is taken back by itself."""
+        return nullcontext()
+
     def settle(self, connection: Connection) -> None:
         """Prove every foreign key where a seed has switched the checks off or on by hand."""
         if checks.touched(connection):
@@ -118,7 +124,7 @@ class MySQL(Dialect):
         if reason := super().refusal(statement):
             return reason
         words = statement.words
-        temporary = statement.verb in ("CREATE", "DROP") and len(words) > 1 and words[1] == "TEMPORARY"
+        temporary = words[:2] in _TEMPORARY or words[:4] == ("CREATE", "OR", "REPLACE", "TEMPORARY")
         commits = statement.verb in _COMMITS or (statement.verb == "SET" and "AUTOCOMMIT" in words)
         if commits and not temporary and words[:2] != ("START", "SLAVE"):
             return (
@@ -171,17 +177,23 @@ class MySQL(Dialect):
         except StatementFailed as failed:
             raise StatementFailed(statement.line, failed.cause) from failed.cause
 
-    def create_source(self, connection: Connection, name: str, shape: sa.Select[Any], key: Sequence[str] = ()) -> None:
+    def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
+        """CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types."""
+        nulls = sa.select(*(sa.null() for _ in shape.selected_columns)).where(sa.text("1 = 0"))
+        both: sa.CompoundSelect[Any] = sa.union_all(shape, nulls)
+        return str(both.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+
+    def create_source(self, connection: Connection, name: str, body: str, key: Sequence[str] = ()) -> None:
         """Create the index together with the table: CREATE INDEX commits, even on a temporary table.
 
-        CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types.
+        A rollback does not take a temporary table away, so one of a failed call may still be there.
         """
-        nulls = sa.select(*(sa.null() for _ in shape.selected_columns)).where(sa.text("1 = 0"))
-        body = sa.union_all(shape, nulls).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        # A rollback does not take a temporary table away, so one of a failed call may still be there.
-        connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {name}")
+        replace = self.names(connection)[0] == "mariadb"
+        if not replace:
+            connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {name}")
         index = f"(KEY ({', '.join(key)})) " if key else ""
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} {index}AS {body}")
+        create = "CREATE OR REPLACE" if replace else "CREATE"
+        connection.exec_driver_sql(f"{create} TEMPORARY TABLE {name} {index}AS {body}")
 
     def drop_source(self, connection: Connection, name: str) -> None:
         """Say TEMPORARY, since a bare DROP TABLE commits."""

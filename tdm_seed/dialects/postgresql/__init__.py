@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, HeldLock, commits_by_itself, refuse_autocommit
+from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
+from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.postgresql import constraints, copy, identity, lock, script
 from tdm_seed.dialects.postgresql.errors import translate
 from tdm_seed.dialects.statements import Statement
@@ -135,16 +136,15 @@ class PostgreSQL(Dialect):
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*lock.numbers(key, "seed"))))
 
     def settle(self, connection: Connection) -> None:
-        """Fire deferred constraints now; later ALTERs would fail with "pending trigger events" otherwise.
-
-        Afterwards they are as declared again: in a dry run other seeds follow in the same transaction.
-        """
+        """Fire deferred constraints now; later ALTERs would fail with "pending trigger events" otherwise."""
         try:
             connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
         except sa.exc.DBAPIError as error:
             raise self.translate_error(error) from error
-        if not commits_by_itself(connection):
-            constraints.as_declared(connection)
+
+    def aborted(self, error: sa.exc.DBAPIError) -> bool:
+        """PostgreSQL forgets no error before a rollback, if only one to a savepoint."""
+        return isinstance(error.orig, psycopg.errors.InFailedSqlTransaction)
 
     def run(self, connection: Connection, sql: str, statements: Sequence[Statement]) -> list[int]:
         """Send the script as it is: the server splits it."""

@@ -36,7 +36,7 @@ class _TransactionLock:
     def check(self) -> None:
         """Ask on the lock's own connection whether its transaction still stands."""
         try:
-            self._connection.execute(sa.text("SELECT 1"))
+            self._connection.exec_driver_sql("SELECT 1")
         except sa.exc.DBAPIError as error:
             raise Locked(
                 "the connection that held the lock was cut, so another runner may have started",

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, HeldLock, refuse_autocommit
+from tdm_seed.dialects.autocommit import refuse_autocommit
+from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import orphan
 from tdm_seed.dialects.sqlite.errors import translate
@@ -153,6 +154,10 @@ class SQLite(Dialect):
             return nullcontext(Uncut())
         path = path.resolve()
         return file_lock(path.with_name(path.name + ".tdm-seed.lock"), timeout, holder, on_wait)
+
+    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
+        """A statement that fails is taken back by itself."""
+        return nullcontext()
 
     def settle(self, connection: Connection) -> None:
         """Prove deferred foreign keys now: SQLite itself looks at COMMIT only, which a dry run never reaches."""

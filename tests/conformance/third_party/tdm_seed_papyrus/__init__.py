@@ -9,7 +9,8 @@ from typing import ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, commits_by_itself
+from tdm_seed.dialects.autocommit import commits_by_itself
+from tdm_seed.dialects.base import Dialect
 
 
 class Papyrus(Dialect):
