@@ -278,6 +278,9 @@ class Dialect:
         """Fill the temporary table and give the number of rows."""
         return self.load(connection, source, columns, rows)
 
+    def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
+        """Index a filled source by a key that may hold NULL, where no other plan would serve such a key."""
+
     def drop_source(self, connection: Connection, name: str) -> None:
         """Drop what ``create_source`` created."""
         quoted = connection.dialect.identifier_preparer.quote(name)

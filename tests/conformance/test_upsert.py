@@ -167,6 +167,25 @@ def test_null_in_a_unique_key_is_the_same_row_the_second_time(place: Place) -> N
     assert Changes(unchanged=104) == place.db.upsert("price", many)
 
 
+def test_many_rows_with_null_in_the_key_are_found_and_missed(place: Place) -> None:
+    """Rows by the thousand are looked up by an index on what was given, which must tell NULL from NULL no more."""
+    place.create(
+        table(
+            "price",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("country", sa.Integer),
+            sa.Column("plan", sa.String(9)),
+            sa.UniqueConstraint("country", "plan"),
+        )
+    )
+    rows = [{"country": i // 9 or None, "plan": f"p{i % 9}" if i % 9 else None} for i in range(3_000)]
+    assert Changes(inserted=3_000) == place.db.upsert("price", rows)
+    assert Changes(unchanged=3_000) == place.db.upsert("price", rows, missing="delete")
+    assert Changes(unchanged=2_000, deleted=1_000) == place.db.upsert("price", rows[:2_000], missing="delete")
+    assert Changes(deleted=1_500) == place.db.delete("price", rows[:1_500], key=("country", "plan"))
+    assert 500 == place.db.scalar("SELECT count(*) FROM price")
+
+
 def test_two_rows_with_null_in_the_same_key_are_no_key(place: Place) -> None:
     """Where the table already holds two rows with NULL in the key, neither is meant, and the error says so."""
     place.create(person())

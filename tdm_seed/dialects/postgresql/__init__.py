@@ -175,6 +175,11 @@ class PostgreSQL(Dialect):
             connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(source)}")
         return filled
 
+    def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
+        """Serve the two halves of ``same``, which can be neither hashed nor merged."""
+        quoted = connection.dialect.identifier_preparer.format_table(source)
+        connection.exec_driver_sql(f"CREATE INDEX ON {quoted} ({', '.join(key)})")
+
     def may_inline(self, columns: Sequence[sa.Column[Any]]) -> bool:
         """Leave out types whose bind cast loses precision or a modifier, such as REAL, TIMESTAMP(0) and BIT(n)."""
         return all(

@@ -155,6 +155,11 @@ class SQLite(Dialect):
         path = path.resolve()
         return file_lock(path.with_name(path.name + ".tdm-seed.lock"), timeout, holder, on_wait)
 
+    def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
+        """Serve IS, for which SQLite builds no index by itself."""
+        quoted = connection.dialect.identifier_preparer.quote(source.name)
+        connection.exec_driver_sql(f"CREATE INDEX temp.{source.name}_key ON {quoted} ({', '.join(key)})")
+
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails is taken back by itself."""
         return nullcontext()
