@@ -31,7 +31,12 @@ class History:
     @property
     def own_tables(self) -> frozenset[str]:
         """The tables that belong to the tool and not to the data."""
-        return frozenset((self.table_name, f"{self.table_name}_lock"))
+        return frozenset((self.table_name, f"{self.table_name}_lock", self.baseline_table))
+
+    @property
+    def baseline_table(self) -> str:
+        """The table with the rows that were there before the first seed."""
+        return f"{self.table_name}_baseline"
 
     @cached_property
     def table(self) -> sa.Table:
@@ -94,8 +99,10 @@ class History:
         return [_read(row) for row in connection.execute(query).mappings()]
 
     def last(self, connection: Connection, seed: str) -> Applied | None:
-        """Read a seed's last entry, which is its state."""
-        query = sa.select(self.table).where(self.table.c.seed == seed).order_by(self.table.c.id.desc()).limit(1)
+        """Read a seed's last entry since the last reset of the database, which is its state."""
+        resets = sa.select(sa.func.max(self.table.c.id)).where(self.table.c.state == State.RESET.value)
+        behind = self.table.c.id > sa.func.coalesce(resets.scalar_subquery(), 0)
+        query = sa.select(self.table).where(self.table.c.seed == seed, behind).order_by(self.table.c.id.desc()).limit(1)
         row = connection.execute(query).mappings().first()
         return _read(row) if row else None
 
@@ -105,8 +112,8 @@ class History:
 
 
 def states(entries: Iterable[Applied]) -> dict[str, Applied]:
-    """Keep the last entry of each seed."""
-    return {entry.seed: entry for entry in entries}
+    """Keep the last entry of each seed since the last reset; what was applied before it counts no more."""
+    return {entry.seed: entry for entry in since_reset(entries)}
 
 
 def since_reset(entries: Iterable[Applied]) -> list[Applied]:

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from tdm_seed import __version__
-from tdm_seed.cli import creating, reading, writing
+from tdm_seed.cli import creating, reading, resetting, writing
 
 _HELP = """Version the data that your schema needs.
 
@@ -30,7 +30,7 @@ def tdm_seed() -> None:
     """Hold the commands."""
 
 
-for _command in (*creating.COMMANDS, *writing.COMMANDS, *reading.COMMANDS):
+for _command in (*creating.COMMANDS, *writing.COMMANDS, *resetting.COMMANDS, *reading.COMMANDS):
     tdm_seed.add_command(_command)
 
 

@@ -87,6 +87,8 @@ class Dialect:
     defers_foreign_keys: ClassVar[bool] = True
     #: False where explicit numbers leave a sequence behind that nobody here can move.
     numbering_follows: ClassVar[bool] = True
+    #: Whether numbers begin anew after a reset.
+    numbering_restarts: ClassVar[bool] = False
 
     # ---- reaching it ------------------------------------------------------------------------------------------------
 
@@ -289,6 +291,43 @@ class Dialect:
 
     def advance_identity(self, connection: Connection, table: sa.Table) -> None:
         """Move a table's sequence behind the largest number in use, never backwards."""
+
+    # ---- emptying ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def emptying(self, connection: Connection) -> Iterator[None]:
+        """Open the transaction in which tables are emptied and rows brought back; no orphan leaves it."""
+        with self.transaction(connection, write=True):
+            yield
+
+    def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+        """Delete every row of these tables, which come children first, inside ``emptying``.
+
+        No rows of other tables point to them: their owner has looked. Never by a statement that takes other tables
+        along.
+        """
+        with self.deferred_constraints(connection, tables):
+            for table in tables:
+                connection.execute(sa.delete(table))
+
+    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Let a table's numbers begin anew. Where ``transactional_ddl`` is False this may commit, and is repeatable."""
+
+    def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
+        """Leave out of a query the rows that a table shows but another one holds."""
+        return query
+
+    def parts(self, connection: Connection) -> dict[str, str]:
+        """Name the tables whose rows are seen through another one, with that one."""
+        return {}
+
+    def other_schemas(self, connection: Connection) -> list[str]:
+        """List the schemas from which foreign keys may lead into the default one."""
+        return []
+
+    def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """Select a column as the driver gives it, in a form that an INSERT without types writes back exactly."""
+        return sa.type_coerce(column, sa.types.NullType())
 
     # ---- constraints ------------------------------------------------------------------------------------------------
 

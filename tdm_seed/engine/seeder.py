@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tdm_seed.dialects import names as dialect_names
-from tdm_seed.engine import digest, downgrade, preflight, status, verify
+from tdm_seed.dialects.base import HeldLock
+from tdm_seed.engine import baseline, digest, downgrade, preflight, reset, status, verify
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.promise import Promise
 from tdm_seed.engine.session import Session
+from tdm_seed.environments import hosts
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import states
@@ -61,6 +63,11 @@ class Seeder:
         """The database's URL without its password."""
         return concealed(self._session.url.render_as_string(hide_password=True))
 
+    @property
+    def host(self) -> str:
+        """The hosts that the database's URL leads to."""
+        return ", ".join(host for host, _ in hosts.targets(self._session.url.render_as_string(hide_password=False)))
+
     def plan(self, targets: Iterable[str] = (), *, again: Iterable[str] = ()) -> Plan:
         """Compute what ``upgrade`` would do, and write nothing."""
         heads = self._session.schema_heads()
@@ -85,26 +92,40 @@ class Seeder:
         with self._session.lock(dry_run=dry_run) as lock:
             if migrate:
                 self._migrate(dry_run)
+            return self._upgrade(lock, targets, again, dry_run)
+
+    def plan_reset(self) -> reset.Emptying:
+        """Find out what ``reset`` would empty, keep and bring back, and write nothing.
+
+        Raises:
+            Protected: the manifest, the database's own mark or rows that stay forbid it.
+        """
+        entries = self._session.entries()
+        reset.check(self._session, entries, confirmed=True)
+        with self._session.reading():
+            return reset.look(self._session, entries)
+
+    def reset(self, *, confirmed: bool = False, empty: bool = False) -> reset.ResetResult:
+        """Empty the database but for what the manifest keeps, bring back what was there first, and seed again.
+
+        The emptying is one transaction, and so is each seed behind it: should one fail, the next upgrade goes on.
+        What would keep the seeds from running is found before anything is emptied. With ``empty`` nothing is seeded.
+
+        Raises:
+            Protected: it is forbidden, or must be ``confirmed`` and is not; nothing was emptied.
+            TdmSeedError: as ``upgrade``.
+        """
+        with self._session.lock() as lock:
+            self._session.schema.forget()  # somebody may have migrated since the question was asked
             heads, entries = self._session.schema_heads(), self._session.entries()
-            found = self._plan(entries, heads, targets, again)
-            for drift in found.drift:
-                self._progress.drifted(drift)
-            preflight.check(self._session, found, entries, heads, dry_run=dry_run)
-            if not found:
-                return []
-            promise = Promise(
-                self._session,
-                lock,
-                clock(self.environment, entries),
-                heads,
-                states(entries),
-                dry_run,
-            )
-            if dry_run:
-                with self._session.rolled_back():
-                    return self._keep(promise, found.steps)
-            self._session.create_history()
-            return self._keep(promise, found.steps)
+            reset.check(self._session, entries, confirmed=confirmed)
+            if not empty:
+                preflight.check(self._session, self._plan([], heads, (), ()), [], heads)
+            emptying = reset.run(self._session, lock, entries, clock(self.environment, entries), heads)
+            if not empty:
+                return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
+            reset.complete(self._session, self._session.entries())
+            return reset.ResetResult(emptying, ())
 
     def downgrade(self, target: str) -> list[StepResult]:
         """Revert a seed and the applied ones that depend on it, newest first; ``-1`` the last one, ``base`` all."""
@@ -136,6 +157,31 @@ class Seeder:
     def digest(self, tables: Iterable[str] = ()) -> list[digest.TableDigest]:
         """Digest the content of tables, independent of row order and of the database product."""
         return digest.run(self._session, self._session.entries(), tables)
+
+    def _upgrade(self, lock: HeldLock, targets: Iterable[str], again: Iterable[str], dry_run: bool) -> list[StepResult]:
+        heads, entries = self._session.schema_heads(), self._session.entries()
+        found = self._plan(entries, heads, targets, again)
+        for drift in found.drift:
+            self._progress.drifted(drift)
+        preflight.check(self._session, found, entries, heads, dry_run=dry_run)
+        if not found:
+            return []
+        promise = Promise(
+            self._session,
+            lock,
+            clock(self.environment, entries),
+            heads,
+            states(entries),
+            dry_run,
+        )
+        if dry_run:
+            with self._session.rolled_back():
+                return self._keep(promise, found.steps)
+        self._session.create_history()
+        if not entries:
+            baseline.record(self._session)
+        reset.complete(self._session, entries)
+        return self._keep(promise, found.steps)
 
     def _plan(
         self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
