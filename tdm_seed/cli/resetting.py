@@ -80,8 +80,10 @@ def _payload(seeder: Seeder, done: ResetResult, *, begun: float) -> dict[str, An
     return {
         **run,
         "changed": run["changed"] or bool(done.emptying.rows),
-        "emptied": {each.table: {"rows": each.rows, "restored": each.restored} for each in done.emptying.tables},
-        "kept": {each.table: each.reason for each in done.emptying.kept},
+        "emptied": [
+            {"table": each.table, "rows": each.rows, "restored": each.restored} for each in done.emptying.tables
+        ],
+        "kept": [{"table": each.table, "reason": each.reason} for each in done.emptying.kept],
         "notes": list(done.emptying.notes),
     }
 
@@ -91,8 +93,9 @@ def _render(options: Options, output: dict[str, Any], done: ResetResult) -> None
     from tdm_seed.cli.output import say
 
     if not (options.as_json or options.quiet):
-        back = f"; {render.count(done.emptying.restored, 'row')} brought back" if done.emptying.restored else ""
-        say(f"Emptied {render.count(done.emptying.rows, 'row')}{back}.")
+        back = f", {done.emptying.restored:,} of them brought back" if done.emptying.restored else ""
+        where = f"{output['database']} (environment {output['environment']})"
+        say(f"{render.count(done.emptying.rows, 'row')} emptied on {where}{back}.")
     if done.results or options.as_json:
         render.run(options, output, done.results)
 
