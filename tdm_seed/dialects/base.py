@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects import orphans
+from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.errors import DatabaseError, SeedError, TdmSeedError, UsageError
 
@@ -51,7 +52,7 @@ class _Deferral:
 _DEFERRAL = "tdm_seed_deferral"
 
 
-class Dialect:
+class Dialect(Emptying):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.
@@ -291,43 +292,6 @@ class Dialect:
 
     def advance_identity(self, connection: Connection, table: sa.Table) -> None:
         """Move a table's sequence behind the largest number in use, never backwards."""
-
-    # ---- emptying ---------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def emptying(self, connection: Connection) -> Iterator[None]:
-        """Open the transaction in which tables are emptied and rows brought back; no orphan leaves it."""
-        with self.transaction(connection, write=True):
-            yield
-
-    def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
-        """Delete every row of these tables, which come children first, inside ``emptying``.
-
-        No rows of other tables point to them: their owner has looked. Never by a statement that takes other tables
-        along.
-        """
-        with self.deferred_constraints(connection, tables):
-            for table in tables:
-                connection.execute(sa.delete(table))
-
-    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
-        """Let a table's numbers begin anew. Where ``transactional_ddl`` is False this may commit, and is repeatable."""
-
-    def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
-        """Leave out of a query the rows that a table shows but another one holds."""
-        return query
-
-    def parts(self, connection: Connection) -> dict[str, str]:
-        """Name the tables whose rows are seen through another one, with that one."""
-        return {}
-
-    def other_schemas(self, connection: Connection) -> list[str]:
-        """List the schemas from which foreign keys may lead into the default one."""
-        return []
-
-    def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        """Select a column as the driver gives it, in a form that an INSERT without types writes back exactly."""
-        return sa.type_coerce(column, sa.types.NullType())
 
     # ---- constraints ------------------------------------------------------------------------------------------------
 
