@@ -32,7 +32,7 @@ def reset(options: Options, empty: bool, yes: bool) -> None:
         with live.paused():
             found = seeder.plan_reset()
             _announce(options, seeder, found)
-            confirmed = yes or not found.rows or _confirm(options, seeder)
+            confirmed = yes or (bool(found.rows) and _confirm(options, seeder))
         done = seeder.reset(confirmed=confirmed, empty=empty)
         output = _payload(seeder, done, begun=begun)
     _render(options, output, done)

@@ -35,10 +35,11 @@ def record(session: Session) -> None:
     """
     connection, history = session.connection, session.history
     with session.reading():
-        filled = [table.name for table in data_tables(session) if _any(connection, session.dialect, table)]
-        found = {name: _written(connection, session.dialect, session.schema.table(name), MOST_ROWS) for name in filled}
-        if not found and not _exists(connection, history):
-            return
+        names = [table.name for table in data_tables(session)]
+        known = _exists(connection, history)
+    found = {name: rows for name in names if (rows := _looked_at(session, name)) != ()}
+    if not found and not known:
+        return
     with session.translated(), session.dialect.transaction(connection, write=True):
         table = _table(history)
         table.create(connection, checkfirst=True)
@@ -110,9 +111,19 @@ def _table(history: History) -> sa.Table:
     )
 
 
-def _any(connection: Connection, dialect: Dialect, table: sa.TableClause) -> bool:
-    query = dialect.own_rows(sa.select(sa.literal(1)).select_from(table), table).limit(1)
-    return connection.execute(query).first() is not None
+def _looked_at(session: Session, name: str) -> tuple[str, ...] | None:
+    """Write a table's rows; None where they cannot be written, or this user may not read them."""
+    connection, dialect, table = session.connection, session.dialect, sa.table(name)
+    try:
+        with session.reading():
+            query = dialect.own_rows(sa.select(sa.literal(1)).select_from(table), table).limit(1)
+            if connection.execute(query).first() is None:
+                return ()
+            return _written(connection, dialect, session.schema.table(name), MOST_ROWS)
+    except DatabaseError:
+        if connection.invalidated:
+            raise
+        return None
 
 
 def _stored(table: sa.Table) -> list[sa.Column[Any]]:

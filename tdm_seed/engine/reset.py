@@ -68,7 +68,7 @@ class ResetResult:
     results: tuple[StepResult, ...]
 
 
-def check(session: Session, entries: Sequence[Applied], *, confirmed: bool) -> None:
+def check(session: Session, entries: Sequence[Applied]) -> None:
     """Refuse where the manifest or the database itself says so.
 
     Raises:
@@ -86,11 +86,6 @@ def check(session: Session, entries: Sequence[Applied], *, confirmed: bool) -> N
         raise Protected(
             f"this database was seeded as {marked!r}, so it is not reset as {environment.name!r}",
             hint=f"Is the URL right? `--env {marked}` is what belongs to this database.",
-        )
-    if environment.reset == "confirm" and not confirmed:
-        raise Protected(
-            f"a reset of the environment {environment.name!r} must be confirmed, and nobody is there to be asked",
-            hint='Say --yes, or reset = "allow" in its manifest.',
         )
 
 
@@ -144,11 +139,18 @@ def _look(session: Session, entries: Sequence[Applied]) -> _Found:
 
 
 def run(
-    session: Session, lock: HeldLock, entries: Sequence[Applied], now: datetime, heads: tuple[str, ...]
+    session: Session,
+    lock: HeldLock,
+    entries: Sequence[Applied],
+    now: datetime,
+    heads: tuple[str, ...],
+    *,
+    confirmed: bool,
 ) -> Emptying:
     """Empty the tables, bring back what was there first, and write it into the history, all or nothing.
 
     Raises:
+        Protected: rows would go, and nobody has ``confirmed`` that.
         TdmSeedError: nothing was changed.
     """
     connection, dialect = session.connection, session.dialect
@@ -160,6 +162,11 @@ def run(
         found = _look(session, entries)
         if not entries:
             return found.emptying
+        if found.emptying.rows and not (confirmed or session.environment.reset == "allow"):
+            raise Protected(
+                f"a reset of the environment {session.environment.name!r} must be confirmed, and was not",
+                hint='Say --yes, or reset = "allow" in its manifest.',
+            )
         _empty(session, found.tables)
         session.progress.reached("after emptying")
         if dialect.transactional_ddl:
@@ -316,9 +323,18 @@ def _restore(session: Session, found: _Found) -> None:
     with dialect.deferred_constraints(connection, tables) if tables else nullcontext():
         for table in tables:
             baseline.restore(connection, dialect, table, found.back[table.name])
-    for table in (*tables, *(session.schema.table(kept.table) for kept in found.emptying.kept)):
+    restarted = {_draws_from(session, session.schema.table(name)) for name in found.tables} - {None}
+    staying = [session.schema.table(kept.table) for kept in found.emptying.kept] if restarted else []
+    for table in (*tables, *(table for table in staying if _draws_from(session, table) in restarted)):
         if dialect.numbered(table) is not None:
             dialect.advance_identity(connection, table)
+
+
+def _draws_from(session: Session, table: sa.Table) -> str | None:
+    """Give the default of a numbered column, which tells whether two tables draw from the same sequence."""
+    column = session.dialect.numbered(table)
+    default = column.server_default if column is not None else None
+    return str(default.arg) if isinstance(default, sa.DefaultClause) else None
 
 
 def _entry(session: Session, emptying: Emptying, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:

@@ -101,7 +101,7 @@ class Seeder:
             Protected: the manifest, the database's own mark or rows that stay forbid it.
         """
         entries = self._session.entries()
-        reset.check(self._session, entries, confirmed=True)
+        reset.check(self._session, entries)
         with self._session.reading():
             return reset.look(self._session, entries)
 
@@ -112,16 +112,17 @@ class Seeder:
         What would keep the seeds from running is found before anything is emptied. With ``empty`` nothing is seeded.
 
         Raises:
-            Protected: it is forbidden, or must be ``confirmed`` and is not; nothing was emptied.
+            Protected: it is forbidden, or rows would go and that is not ``confirmed``; nothing was emptied.
             TdmSeedError: as ``upgrade``.
         """
         with self._session.lock() as lock:
             self._session.schema.forget()  # somebody may have migrated since the question was asked
             heads, entries = self._session.schema_heads(), self._session.entries()
-            reset.check(self._session, entries, confirmed=confirmed)
+            reset.check(self._session, entries)
             if not empty:
                 preflight.check(self._session, self._plan([], heads, (), ()), [], heads)
-            emptying = reset.run(self._session, lock, entries, clock(self.environment, entries), heads)
+            now = clock(self.environment, entries)
+            emptying = reset.run(self._session, lock, entries, now, heads, confirmed=confirmed)
             if not empty:
                 return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
             reset.complete(self._session, self._session.entries())

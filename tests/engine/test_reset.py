@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.engine import baseline
 from tdm_seed.engine.reset import ResetResult
-from tdm_seed.errors import DatabaseError, Protected, SeedError, TdmSeedError, UsageError
+from tdm_seed.errors import DatabaseError, Locked, Protected, SeedError, TdmSeedError, UsageError
 from tdm_seed.values import Changes, State
 from tests.engine.playground import MANIFEST, Playground, Points
 
@@ -356,6 +357,77 @@ def test_what_keeps_the_seeds_from_running_is_found_before_anything_is_emptied(s
         reset(sqlite_play)
     assert [1] == sqlite_play.items()
     assert 1 == reset(sqlite_play, empty=True).emptying.rows
+
+
+def test_foreign_keys_are_looked_at_again_behind_the_emptying(play: Playground) -> None:
+    """A seed that leaves an orphan fails, in the very session that emptied."""
+    orphan = play.seed("orphan", SHOP)
+    play.ran()
+    play.path(orphan).write_text('def upgrade(db):\n    db.load("city", [{"name": "Ur", "country_code": "XX"}])\n')
+    with pytest.raises(DatabaseError):
+        reset(play)
+    assert [] == play.rows("SELECT * FROM city")
+
+
+def test_a_table_that_may_not_be_read_does_not_stop_the_first_upgrade(postgresql_play: Playground) -> None:
+    """It is left alone by a reset, as what it holds is not known."""
+    play = postgresql_play
+    play.sql(
+        "CREATE ROLE seeder LOGIN",
+        "GRANT ALL ON SCHEMA public TO seeder",
+        "ALTER TABLE item OWNER TO seeder",
+        "INSERT INTO country VALUES ('IE', 'Ireland')",
+    )
+    owner = Playground(play.root, play.url)
+    try:
+        play.url = sa.make_url(play.url).set(username="seeder").render_as_string(hide_password=False)
+        play.item("one", 1)
+        assert ["one"] == play.ran()
+    finally:
+        owner.sql("DROP OWNED BY seeder", "DROP ROLE seeder")
+
+
+def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
+    postgresql_play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is changed then."""
+    monkeypatch.setattr(emptying, "PATIENCE", "100ms")
+    postgresql_play.item("one", 1)
+    postgresql_play.ran()
+    with postgresql_play.connection() as reader:
+        reader.exec_driver_sql("SELECT * FROM item")
+        with pytest.raises(Locked, match="lock timeout"):
+            reset(postgresql_play)
+    assert [1] == postgresql_play.items()
+
+
+def test_a_sequence_that_a_kept_table_shares_goes_on(postgresql_play: Playground) -> None:
+    """Else the next row there would get a number that is in use."""
+    play = postgresql_play
+    play.sql(
+        "CREATE SEQUENCE numbers",
+        "CREATE TABLE a (id integer DEFAULT nextval('numbers') PRIMARY KEY)",
+        "CREATE TABLE b (id integer DEFAULT nextval('numbers') PRIMARY KEY)",
+    )
+    play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["b"]\nscenarios'))
+    play.item("one", 1)
+    play.ran()
+    play.sql("INSERT INTO a DEFAULT VALUES", "INSERT INTO b DEFAULT VALUES")
+    reset(play)
+    assert [(3,)] == play.rows("INSERT INTO a DEFAULT VALUES RETURNING id")
+    play.manifest()
+    reset(play, empty=True)
+    assert [(1,)] == play.rows("INSERT INTO b DEFAULT VALUES RETURNING id")
+
+
+def test_a_history_that_began_with_a_stamp_knows_of_no_rows_before(play: Playground) -> None:
+    """And that is told before anything happens."""
+    play.item("one", 1)
+    play.ran()
+    play.sql("UPDATE seed_history SET state = 'stamped'")
+    with play.seeder() as seeder:
+        (note,) = seeder.plan_reset().notes
+    assert "it was not noted which rows were there before the first seed, so none are brought back" == note
 
 
 def test_rows_that_triggers_write_are_emptied_too(sqlite_play: Playground) -> None:

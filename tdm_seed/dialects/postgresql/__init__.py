@@ -213,8 +213,11 @@ class PostgreSQL(Dialect):
 
     def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
         """TRUNCATE them all in one statement, without CASCADE; where tables outside point to them, DELETE."""
-        if not emptying.truncate(connection, tables):
-            super().empty(connection, tables)
+        if emptying.truncate(connection, tables):
+            return
+        with self.deferred_constraints(connection, tables):
+            for table in tables:
+                connection.execute(sa.delete(table).with_hint("ONLY", dialect_name=self.name))
 
     def restart_identity(self, connection: Connection, table: sa.Table) -> None:
         """Restart the sequences of a table's columns, whoever owns them; a rollback takes it back."""

@@ -20,6 +20,10 @@ _HOLDING = sa.text(
     f"SELECT CAST(CAST(c.oid AS regclass) AS text) FROM pg_class c, {_GIVEN} "
     "WHERE c.oid = ANY(given.tables) AND c.relkind = 'r' ORDER BY 1"
 )
+#: How long TRUNCATE waits for those who use a table, where nobody has set a limit: a reader that idles in its
+#: transaction would otherwise hold us for good, and everybody who comes after us.
+PATIENCE = "60s"
+_LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
 _PARTS = sa.text(
     "SELECT c.relname AS child, p.relname AS parent FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
     "JOIN pg_class p ON p.oid = i.inhparent WHERE pg_table_is_visible(c.oid) AND pg_table_is_visible(p.oid)"
@@ -35,6 +39,7 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause]) -> bool:
     names = {"tables": [as_text(connection, table) for table in tables]}
     if connection.scalar(_POINTED_AT, names):
         return False
+    connection.execute(_LIMIT, {"limit": PATIENCE})
     if holding := connection.scalars(_HOLDING, names).all():
         connection.exec_driver_sql("TRUNCATE " + ", ".join(f"ONLY {name}" for name in holding).replace("%", "%%"))
     return True
