@@ -15,6 +15,9 @@ from sqlalchemy.engine import Connection
 from tdm_seed.errors import DatabaseError
 from tdm_seed.values import Applied, Changes, Layer, State
 
+#: Stands in the place of a seed where an entry is about the whole database: a reset, or another environment's name.
+EVERY_SEED = "*"
+
 
 @dataclass(frozen=True)
 class History:
@@ -31,7 +34,12 @@ class History:
     @property
     def own_tables(self) -> frozenset[str]:
         """The tables that belong to the tool and not to the data."""
-        return frozenset((self.table_name, f"{self.table_name}_lock"))
+        return frozenset((self.table_name, f"{self.table_name}_lock", self.baseline_table))
+
+    @property
+    def baseline_table(self) -> str:
+        """The table with the rows that were there before the first seed."""
+        return f"{self.table_name}_baseline"
 
     @cached_property
     def table(self) -> sa.Table:
@@ -94,9 +102,9 @@ class History:
         return [_read(row) for row in connection.execute(query).mappings()]
 
     def last(self, connection: Connection, seed: str) -> tuple[int, State] | None:
-        """Read the number and state of a seed's last entry."""
+        """Read the number and state of a seed's last entry since the last reset of the database."""
         row = connection.execute(self._last, {"revision": seed}).first()
-        return (row.id, State(row.state)) if row else None
+        return (row.id, State(row.state)) if row and row.state != State.RESET else None
 
     def record(self, connection: Connection, entry: Applied) -> None:
         """Append an entry."""
@@ -105,8 +113,9 @@ class History:
     @cached_property
     def _last(self) -> sa.Select[tuple[int, str]]:
         columns = self.table.c
-        query = sa.select(columns.id, columns.state).where(columns.seed == sa.bindparam("revision"))
-        return query.order_by(columns.id.desc()).limit(1)
+        own = columns.seed == sa.bindparam("revision")
+        reset = sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value)
+        return sa.select(columns.id, columns.state).where(own | reset).order_by(columns.id.desc()).limit(1)
 
     @cached_property
     def _insert(self) -> sa.Insert:
@@ -114,8 +123,8 @@ class History:
 
 
 def states(entries: Iterable[Applied]) -> dict[str, Applied]:
-    """Keep the last entry of each seed."""
-    return {entry.seed: entry for entry in entries}
+    """Keep the last entry of each seed since the last reset; what was applied before it counts no more."""
+    return {entry.seed: entry for entry in since_reset(entries) if entry.seed != EVERY_SEED}
 
 
 def since_reset(entries: Iterable[Applied]) -> list[Applied]:
@@ -130,9 +139,10 @@ def since_reset(entries: Iterable[Applied]) -> list[Applied]:
 
 
 def environment_of(entries: Iterable[Applied]) -> str | None:
-    """Give the name of the environment that seeded the database first, since it was last emptied."""
+    """Give the name of the environment that seeded the database first since it was last emptied, or a later label."""
     kept = since_reset(entries)
-    return kept[0].environment if kept else None
+    named = [entry for entry in kept if entry.seed == EVERY_SEED][-1:] or kept[:1]
+    return named[0].environment if named else None
 
 
 def _write(entry: Applied) -> dict[str, Any]:

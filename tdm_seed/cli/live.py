@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,15 @@ class Live(Progress):
         if self._status is not None:
             self._status.stop()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to somebody who prints or asks."""
+        if self._status is not None:
+            self._status.stop()
+        yield
+        if self._status is not None:
+            self._status.start()
+
     def announce(self, steps: Sequence[Step]) -> None:
         """List what a downgrade is about to revert."""
         if not self._silent:
@@ -52,6 +62,11 @@ class Live(Progress):
         if not self._silent and before != after:
             at = ", ".join(before) or "an empty schema"
             say(f"Migrated from {at} to {', '.join(after)}.", err=True)
+
+    def emptied(self, rows: int, tables: int) -> None:
+        """Show that the database is empty now, and that the seeds follow."""
+        if self._status is not None:
+            self._status.update(f"Emptied {tables:,} tables of {rows:,} rows")
 
     def started(self, step: Step, place: int, total: int) -> None:
         """Show the seed that begins."""

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects import orphans
 from tdm_seed.dialects.autocommit import commits_by_itself
+from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
 
@@ -52,7 +53,7 @@ class _Deferral:
 _DEFERRAL = "tdm_seed_deferral"
 
 
-class Dialect:
+class Dialect(Emptying):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.
@@ -88,6 +89,8 @@ class Dialect:
     defers_foreign_keys: ClassVar[bool] = True
     #: False where explicit numbers leave a sequence behind that nobody here can move.
     numbering_follows: ClassVar[bool] = True
+    #: Whether numbers begin anew after a reset.
+    numbering_restarts: ClassVar[bool] = False
 
     # ---- reaching it ------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,8 @@ def _not_renamed(session: Session, plan: Plan) -> None:
                 "applied under another name it would write its rows a second time",
                 seed=seed.revision,
                 file=_shown(session, seed.path),
-                hint=f"Rename it back to {drift.seed}. If it is a seed of its own, change it, if only a comment.",
+                hint=f"`tdm-seed repair {seed.revision}` accepts the new name. If it is a seed of its own, change it, "
+                "if only a comment.",
             )
 
 

@@ -23,5 +23,12 @@ class Progress:
     def drifted(self, drift: Drift) -> None:
         """Files and history disagree, and the run goes on without touching it."""
 
+    def emptied(self, rows: int, tables: int) -> None:
+        """A reset has emptied so many tables of so many rows, and committed that; the seeds follow."""
+
     def reached(self, point: str) -> None:
-        """The run has come to a named point: "after load", "before history", "before commit", "after commit"."""
+        """The run has come to a named point.
+
+        Of a seed "after load", "before history", "before commit", "after commit"; of a reset "after emptying" and the
+        last two.
+        """

@@ -60,6 +60,22 @@ class Promise:
                 session.progress.reached("after commit")
             return result
 
+    def stamp(self, step: Step) -> StepResult:
+        """Record a seed as there already, without running it.
+
+        Raises:
+            TdmSeedError: it was not recorded.
+        """
+        session, seed = self.session, step.seed
+        started, begun = datetime.now(UTC), time.monotonic()
+        with seed_errors(session, seed), self._transaction():
+            self._look_again(seed)
+            db = self._database(step)
+            result = self._result(step, db, begun, State.STAMPED)
+            self._record(result, db, started)
+            self.lock.check()
+        return result
+
     def _unprotected(self, step: Step, script: Script, started: datetime, begun: float) -> StepResult:
         """Run a ``transaction: none`` seed: history says ``running`` first, since nothing can be taken back."""
         session, db = self.session, self._database(step)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tdm_seed.dialects import names as dialect_names
-from tdm_seed.engine import digest, downgrade, preflight, status, verify
+from tdm_seed.dialects.base import HeldLock
+from tdm_seed.engine import baseline, check, digest, downgrade, label, preflight, repair, reset, status, verify
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.promise import Promise
 from tdm_seed.engine.session import Session
+from tdm_seed.environments import hosts
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import states
@@ -61,6 +64,11 @@ class Seeder:
         """The database's URL without its password."""
         return concealed(self._session.url.render_as_string(hide_password=True))
 
+    @property
+    def host(self) -> str:
+        """The hosts that the database's URL leads to."""
+        return ", ".join(host for host, _ in hosts.targets(self._session.url.render_as_string(hide_password=False)))
+
     def plan(self, targets: Iterable[str] = (), *, again: Iterable[str] = ()) -> Plan:
         """Compute what ``upgrade`` would do, and write nothing."""
         heads = self._session.schema_heads()
@@ -85,26 +93,41 @@ class Seeder:
         with self._session.lock(dry_run=dry_run) as lock:
             if migrate:
                 self._migrate(dry_run)
+            return self._upgrade(lock, targets, again, dry_run)
+
+    def plan_reset(self) -> reset.Emptying:
+        """Find out what ``reset`` would empty, keep and bring back, and write nothing.
+
+        Raises:
+            Protected: the manifest, the database's own mark or rows that stay forbid it.
+        """
+        entries = self._session.entries()
+        reset.check(self._session, entries)
+        with self._session.reading():
+            return reset.look(self._session, entries)
+
+    def reset(self, *, confirmed: bool = False, empty: bool = False) -> reset.ResetResult:
+        """Empty the database but for what the manifest keeps, bring back what was there first, and seed again.
+
+        The emptying is one transaction, and so is each seed behind it: should one fail, the next upgrade goes on.
+        What would keep the seeds from running is found before anything is emptied. With ``empty`` nothing is seeded.
+
+        Raises:
+            Protected: it is forbidden, or rows would go and that is not ``confirmed``; nothing was emptied.
+            TdmSeedError: as ``upgrade``.
+        """
+        with self._session.lock() as lock:
+            self._session.schema.forget()  # somebody may have migrated since the question was asked
             heads, entries = self._session.schema_heads(), self._session.entries()
-            found = self._plan(entries, heads, targets, again)
-            for drift in found.drift:
-                self._progress.drifted(drift)
-            preflight.check(self._session, found, entries, heads, dry_run=dry_run)
-            if not found:
-                return []
-            promise = Promise(
-                self._session,
-                lock,
-                clock(self.environment, entries),
-                heads,
-                states(entries),
-                dry_run,
-            )
-            if dry_run:
-                with self._session.rolled_back():
-                    return self._keep(promise, found.steps)
-            self._session.create_history()
-            return self._keep(promise, found.steps)
+            reset.check(self._session, entries)
+            if not empty:
+                preflight.check(self._session, self._plan([], heads, (), ()), [], heads)
+            now = clock(self.environment, entries)
+            emptying = reset.run(self._session, lock, entries, now, heads, confirmed=confirmed)
+            if not empty:
+                return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
+            reset.complete(self._session, self._session.entries())
+            return reset.ResetResult(emptying, ())
 
     def downgrade(self, target: str) -> list[StepResult]:
         """Revert a seed and the applied ones that depend on it, newest first; ``-1`` the last one, ``base`` all."""
@@ -114,6 +137,66 @@ class Seeder:
             preflight.check_downgrade(self._session, steps, entries)
             now = clock(self.environment, entries)
             return self._keep(Promise(self._session, lock, now, heads, states(entries)), steps)
+
+    def check(self) -> check.Checked:
+        """Try the seeds on this database, which must be empty, and give every problem.
+
+        Raises:
+            Protected: it holds tables, so nothing was tried.
+        """
+        return check.run(self, self._session.tables(), migrate=self._session.schema_version is not None)
+
+    def stamp(self, targets: Iterable[str] = ()) -> list[StepResult]:
+        """Record what is pending, or the named seeds and what they need, as there already; run nothing.
+
+        Raises:
+            TdmSeedError: as ``upgrade``; the seeds before are recorded.
+        """
+        with self._session.lock() as lock:
+            heads, entries = self._session.schema_heads(), self._session.entries()
+            found = self._plan(entries, heads, targets, ())
+            steps = tuple(step for step in found.steps if step.reason != "always")
+            preflight.check(self._session, replace(found, steps=steps), entries, heads)
+            if not steps:
+                return []
+            self._session.create_history()
+            promise = Promise(self._session, lock, clock(self.environment, entries), heads, states(entries))
+            return self._each(promise, promise.stamp, steps)
+
+    def plan_relabel(self, name: str) -> label.Relabelled:
+        """Find out what ``relabel`` would do, and write nothing."""
+        return label.look(self._session, self._session.entries(), name)
+
+    def relabel(self, name: str) -> label.Relabelled:
+        """Let the database carry the name of another environment, as a copy does that was restored elsewhere.
+
+        Raises:
+            UsageError: there is no such environment, or no seed was ever applied.
+            Protected: a protected environment may be on this host.
+        """
+        with self._session.lock() as lock:
+            heads, entries = self._session.schema_heads(), self._session.entries()
+            return label.run(self._session, lock, entries, name, heads, clock(self.environment, entries))
+
+    def plan_repair(self, targets: Iterable[str] = ()) -> tuple[repair.Repair, ...]:
+        """Find out what ``repair`` would accept, and write nothing."""
+        entries = self._session.entries()
+        found = self._plan(entries, self._session.schema_heads(), (), ())
+        return repair.choose(found, {seed.revision for seed in self.seeds}, targets)
+
+    def repair(self, targets: Iterable[str]) -> tuple[repair.Repair, ...]:
+        """Accept what became of applied seeds whose files and history disagree, each by its name; no row is touched.
+
+        Raises:
+            UsageError: a name fits no such seed, or several; nothing was written.
+        """
+        with self._session.lock() as lock:
+            heads, entries = self._session.schema_heads(), self._session.entries()
+            found = self._plan(entries, heads, (), ())
+            chosen = repair.choose(found, {seed.revision for seed in self.seeds}, targets)
+            if chosen:
+                repair.run(self._session, lock, chosen, self.seeds, states(entries), heads)
+            return chosen
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
         """List what ``downgrade`` would revert, and write nothing."""
@@ -136,6 +219,31 @@ class Seeder:
     def digest(self, tables: Iterable[str] = ()) -> list[digest.TableDigest]:
         """Digest the content of tables, independent of row order and of the database product."""
         return digest.run(self._session, self._session.entries(), tables)
+
+    def _upgrade(self, lock: HeldLock, targets: Iterable[str], again: Iterable[str], dry_run: bool) -> list[StepResult]:
+        heads, entries = self._session.schema_heads(), self._session.entries()
+        found = self._plan(entries, heads, targets, again)
+        for drift in found.drift:
+            self._progress.drifted(drift)
+        preflight.check(self._session, found, entries, heads, dry_run=dry_run)
+        if not found:
+            return []
+        promise = Promise(
+            self._session,
+            lock,
+            clock(self.environment, entries),
+            heads,
+            states(entries),
+            dry_run,
+        )
+        if dry_run:
+            with self._session.rolled_back():
+                return self._keep(promise, found.steps)
+        self._session.create_history()
+        if not entries:
+            baseline.record(self._session)
+        reset.complete(self._session, entries)
+        return self._keep(promise, found.steps)
 
     def _plan(
         self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
@@ -167,12 +275,15 @@ class Seeder:
         self._progress.migrated(moved.before, moved.after)
 
     def _keep(self, promise: Promise, steps: tuple[Step, ...]) -> list[StepResult]:
+        return self._each(promise, promise.keep, steps)
+
+    def _each(self, promise: Promise, take: Callable[[Step], StepResult], steps: tuple[Step, ...]) -> list[StepResult]:
         results: list[StepResult] = []
         for place, step in enumerate(steps, 1):
             self._progress.started(step, place, len(steps))
             done, left = ((), ()) if promise.dry_run else (tuple(results), steps[place:])
             try:
-                results.append(promise.keep(step))
+                results.append(take(step))
             except TdmSeedError as error:
                 error.done, error.left = done, left
                 raise

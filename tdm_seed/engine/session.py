@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed import __version__
@@ -166,6 +167,11 @@ class Session:
     def shared_connection(self) -> Connection | None:
         """Give our connection where no second one could reach the database, which is in memory."""
         return self.connection if self.dialect.in_memory(self.url) else None
+
+    def tables(self) -> frozenset[str]:
+        """Name every table of the default schema, the tool's and Alembic's included."""
+        with self.reading():
+            return frozenset(sa.inspect(self.connection).get_table_names())
 
     def alembic_tables(self) -> frozenset[str]:
         """Name the tables that Alembic keeps its revision in."""

@@ -31,7 +31,7 @@ def check(environment: Environment, url: str) -> None:
                 hint=f'Say in its manifest where it may write: hosts = ["{LOCAL}"].',
             )
         return
-    allowed = {_entry(entry) for entry in environment.hosts}
+    allowed = _allowed(environment)
     for host, port in targets(url):
         if (host, None) not in allowed and (host, port) not in allowed:
             named = f"{host}:{port}" if port else host
@@ -39,6 +39,16 @@ def check(environment: Environment, url: str) -> None:
                 f"the environment {environment.name!r} may not touch the host {named}",
                 hint=f"Its hosts are: {', '.join(environment.hosts) or 'none'}.",
             )
+
+
+def lists(environment: Environment, url: str) -> bool:
+    """Tell whether an environment lists one of the hosts that a URL leads to."""
+    allowed = _allowed(environment)
+    return any((host, None) in allowed or (host, port) in allowed for host, port in targets(url))
+
+
+def _allowed(environment: Environment) -> set[tuple[str, int | None]]:
+    return {_entry(entry) for entry in environment.hosts or ()}
 
 
 def targets(url: str) -> tuple[tuple[str, int | None], ...]:

@@ -121,7 +121,7 @@ def _step(seed: Seed, entry: Applied | None, *, again: bool) -> Step | Drift | N
             seed.revision,
             seed.layer,
             f"changed since it was {entry.state}; it runs once, so it is left alone: "
-            f"`tdm-seed upgrade --again {seed.name}` applies it again",
+            f"`tdm-seed upgrade --again {seed.name}` applies it again, `tdm-seed repair {seed.name}` accepts the edit",
         )
     if changed:
         return Step(seed, Action.REAPPLY, "changed")

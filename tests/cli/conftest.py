@@ -154,14 +154,14 @@ def process(*arguments: str, **environ: str) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
-def on_terminal(*arguments: str, columns: int = 80) -> str:
+def on_terminal(*arguments: str, columns: int = 80, typed: str = "") -> str:
     """Run a command line on a terminal of its own and give what a person sees there, colours taken out."""
-    shown = raw_terminal(*arguments, columns=columns)
+    shown = raw_terminal(*arguments, columns=columns, typed=typed)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "")
 
 
-def raw_terminal(*arguments: str, columns: int = 80) -> str:
-    """Run a command line on a terminal of its own and give the bytes it writes there."""
+def raw_terminal(*arguments: str, columns: int = 80, typed: str = "") -> str:
+    """Run a command line on a terminal of its own, type something there, and give the bytes it writes."""
     import fcntl
     import pty
     import struct
@@ -169,6 +169,7 @@ def raw_terminal(*arguments: str, columns: int = 80) -> str:
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    os.write(ours, typed.encode())
     environ = {**os.environ, "TERM": "xterm"}
     for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
         environ.pop(name, None)

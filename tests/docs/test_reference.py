@@ -66,7 +66,8 @@ def test_the_page_of_exit_codes_names_every_error() -> None:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop that is seeded, with one seed that is adrift and one that is pending."""
     copy = copy_shop(tmp_path_factory.mktemp("json") / "shop")
-    _json(copy, "upgrade --migrate")
+    for environment in ("dev", "test"):
+        _json(copy, f"upgrade --migrate --env {environment}")
     busy_shop = copy / "seeds" / "scenario" / "20260107_0930_busy_shop.py"
     busy_shop.write_text(busy_shop.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     return copy
@@ -79,6 +80,7 @@ def _json(copy: Path, words: str) -> Any:
 
 RUN = {
     "upgrade": "upgrade --again countries --dry-run",
+    "reset": "reset --env test",
     "plan": "plan --again countries",
     "status": "status",
     "history": "history",

@@ -141,7 +141,7 @@ def test_a_changed_once_seed_is_told_and_left_alone_until_it_is_asked_for_again(
     assert ["new"] == play.ran(progress=progress)
     assert [
         f"{revision}: changed since it was applied; it runs once, so it is left alone: "
-        "`tdm-seed upgrade --again it` applies it again"
+        "`tdm-seed upgrade --again it` applies it again, `tdm-seed repair it` accepts the edit"
     ] == progress.drift
     assert "drift" == play.status()["it"].state
     assert ["it"] == play.ran(again=("it",))

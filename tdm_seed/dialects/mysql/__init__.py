@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pymysql
 import sqlalchemy as sa
 from pymysql.constants import CLIENT
+from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.base import Dialect, HeldLock, StatementFailed
@@ -46,6 +47,7 @@ class MySQL(Dialect):
     transactional_ddl: ClassVar[bool] = False
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, pymysql.Error)
     checks_at_statement_end: ClassVar[bool] = False
+    numbering_restarts: ClassVar[bool] = True
 
     def identity(self, url: URL) -> tuple[Any, ...]:
         """A socket in the query stands for the local server of that socket."""
@@ -214,6 +216,18 @@ class MySQL(Dialect):
     def numbered(self, table: sa.Table) -> sa.Column[Any] | None:
         """Give the AUTO_INCREMENT column."""
         return next((column for column in table.columns if column.autoincrement is True), None)
+
+    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Set AUTO_INCREMENT back, which commits. InnoDB makes of 1 what follows the largest number in use."""
+        connection.exec_driver_sql(
+            f"ALTER TABLE {connection.dialect.identifier_preparer.format_table(table)} AUTO_INCREMENT = 1"
+        )
+
+    def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """Give a FLOAT as a double: by itself it is shown with six digits."""
+        if isinstance(column.type, types.FLOAT):
+            return sa.type_coerce(column.op("+")(sa.literal_column("0e0")), sa.types.NullType())
+        return super().raw(column)
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
         """Switch the checks off; the server itself never looks back, so the keys are proven by anti-joins."""

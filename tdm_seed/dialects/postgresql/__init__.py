@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
-from tdm_seed.dialects.postgresql import constraints, copy, identity, lock, script
+from tdm_seed.dialects.postgresql import constraints, copy, emptying, identity, lock, script
 from tdm_seed.dialects.postgresql.errors import translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import TdmSeedError
@@ -55,6 +55,7 @@ class PostgreSQL(Dialect):
     default_port: ClassVar[int | None] = 5432
     tokenizer: ClassVar[str] = "postgres"
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, psycopg.Error)
+    numbering_restarts: ClassVar[bool] = True
 
     def url(self, url: URL) -> URL:
         """Use psycopg, drop or respell what is asyncpg's, and say what libpq would take from variables.
@@ -214,6 +215,36 @@ class PostgreSQL(Dialect):
     def advance_identity(self, connection: Connection, table: sa.Table) -> None:
         """Move the sequence behind the largest number, whoever owns it, never backwards."""
         identity.advance(connection, table)
+
+    def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+        """TRUNCATE them all in one statement, without CASCADE; where tables outside point to them, DELETE."""
+        if emptying.truncate(connection, tables):
+            return
+        with self.deferred_constraints(connection, tables):
+            for table in tables:
+                connection.execute(sa.delete(table).with_hint("ONLY", dialect_name=self.name))
+
+    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Restart the sequences of a table's columns, whoever owns them; a rollback takes it back."""
+        emptying.restart(connection, table)
+
+    def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
+        """Leave the rows of partitions and of tables that inherit to those."""
+        return query.with_hint(table, "ONLY", self.name)
+
+    def parts(self, connection: Connection) -> dict[str, str]:
+        """Name partitions and tables that inherit."""
+        return emptying.parts(connection)
+
+    def other_schemas(self, connection: Connection) -> list[str]:
+        """List all but the server's own."""
+        inspector = sa.inspect(connection)
+        known = {inspector.default_schema_name, "information_schema"}
+        return [name for name in inspector.get_schema_names() if name not in known]
+
+    def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """Give a value of any type as text, which the column's type reads back."""
+        return sa.cast(column, sa.Text)
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
         """Defer the foreign keys among these tables, making them deferrable for the length of the block.

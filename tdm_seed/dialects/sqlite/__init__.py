@@ -43,6 +43,7 @@ class SQLite(Dialect):
     driver: ClassVar[str] = "sqlite"
     tokenizer: ClassVar[str] = "sqlite"
     folds_table_names: ClassVar[bool] = True
+    numbering_restarts: ClassVar[bool] = True
     decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
 
@@ -208,6 +209,32 @@ class SQLite(Dialect):
         if len(columns) == 1 and type(columns[0].type) is sa.INTEGER:
             return columns[0]
         return None
+
+    @contextmanager
+    def emptying(self, connection: Connection) -> Iterator[None]:
+        """Switch foreign keys off before the transaction begins, since inside one nothing can.
+
+        A RESTRICT is looked at at once, also where keys are deferred, and with foreign keys on a DELETE of all rows
+        looks at each of them. Rows that are brought back are proven by ``deferred_constraints``.
+        """
+        connection.rollback()
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with super().emptying(connection):
+                yield
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+    def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+        """Delete all rows without looking at each, which SQLite does where there is neither WHERE nor trigger."""
+        for table in tables:
+            connection.execute(sa.delete(table))
+
+    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Forget the largest number ever given; only AUTOINCREMENT remembers it."""
+        if connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").first():
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
         """Defer every foreign key until the block ends.

@@ -1,0 +1,59 @@
+"""The part of the contract that empties tables, with plain SQL where that is right everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+
+class _Transactions(Protocol):
+    """What a dialect needs besides, and has."""
+
+    def transaction(self, connection: Connection, *, write: bool) -> AbstractContextManager[Any]: ...
+
+    def deferred_constraints(
+        self, connection: Connection, tables: Sequence[sa.TableClause]
+    ) -> AbstractContextManager[None]: ...
+
+
+class Emptying:
+    """How a reset empties a database, and reads the rows that it brings back."""
+
+    @contextmanager
+    def emptying(self: _Transactions, connection: Connection) -> Iterator[None]:
+        """Open the transaction in which tables are emptied and rows brought back."""
+        with self.transaction(connection, write=True):
+            yield
+
+    def empty(self: _Transactions, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+        """Delete every row of these tables, which come children first, inside ``emptying``.
+
+        No rows of other tables point to them: the caller has looked. Never by a statement that takes other tables
+        along.
+        """
+        with self.deferred_constraints(connection, tables):
+            for table in tables:
+                connection.execute(sa.delete(table))
+
+    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+        """Let a table's numbers begin anew. Where ``transactional_ddl`` is False this may commit, and is repeatable."""
+
+    def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
+        """Leave out of a query the rows that a table shows but another one holds."""
+        return query
+
+    def parts(self, connection: Connection) -> dict[str, str]:
+        """Name the tables whose rows are seen through another one, with that one."""
+        return {}
+
+    def other_schemas(self, connection: Connection) -> list[str]:
+        """List the schemas from which foreign keys may lead into the default one."""
+        return []
+
+    def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """Select a column as the driver gives it, in a form that an INSERT without types writes back exactly."""
+        return sa.type_coerce(column, sa.types.NullType())

@@ -1,0 +1,139 @@
+"""The gate for CI: seeds tried on an empty database until nothing about them is left to chance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tdm_seed.errors import Protected, SeedError, TdmSeedError, VerificationFailed
+from tdm_seed.revisions.dependencies import dependencies
+from tdm_seed.revisions.resolve import select
+from tdm_seed.values import Changes, Mode, Seed, State, StepResult
+
+if TYPE_CHECKING:
+    from tdm_seed.engine.seeder import Seeder
+    from tdm_seed.environments import Environment
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found: ``problems`` fail it, ``remarks`` are worth knowing, ``seeds`` is how many were applied."""
+
+    seeds: int
+    problems: tuple[TdmSeedError, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the first problem, 0 without one."""
+        return self.problems[0].exit_code if self.problems else 0
+
+
+def run(seeder: Seeder, tables: Collection[str], *, migrate: bool) -> Checked:
+    """Migrate, apply, verify, and try that each seed can be repeated; gives every problem, not only the first.
+
+    A failure that leaves nothing to go on with ends it. The database is left as the check used it.
+
+    Raises:
+        Protected: the database holds the ``tables``, so nothing was tried.
+    """
+    if tables:
+        raise Protected(
+            f"check needs an empty database, and {seeder.database} holds {len(tables)} tables",
+            table=min(tables),
+            hint="Give it one that may be thrown away: --url postgresql://…/check, or --url sqlite:///check.db.",
+        )
+    problems: list[TdmSeedError] = []
+    try:
+        problems += _unwanted(seeder)
+        applied = seeder.upgrade(migrate=migrate)
+    except TdmSeedError as error:
+        return Checked(len(error.done), (*problems, error), ())
+    remarks = [f"{each.seed.revision} was not tried: {each.reason}" for each in seeder.plan().skipped]
+    problems += [each.error for each in seeder.verify() if each.error]
+    for steps in (_second_run, _again, _down_and_up):
+        try:
+            problems += steps(seeder, applied, remarks)
+        except TdmSeedError as error:
+            problems.append(error)
+            break
+    return Checked(len(applied), tuple(problems), tuple(remarks))
+
+
+def _unwanted(seeder: Seeder) -> Iterator[TdmSeedError]:
+    """Find scenarios that no environment lists, and manifests that list what is not there."""
+    project, wanted = seeder.environment.project, set[str]()
+    for name in project.environments():
+        environment: Environment = project.environment(name)
+        try:
+            chosen = select(seeder.seeds, environment.layers, environment.scenarios, environment.protected)
+        except TdmSeedError as error:
+            yield type(error)(f"environment {name}: {error.message}", hint=error.hint)
+        else:
+            wanted |= dependencies(seeder.seeds).with_needed(chosen)
+    for seed in seeder.seeds:
+        if seed.revision not in wanted:
+            yield SeedError(
+                "no environment wants it, so it never runs",
+                seed=seed.revision,
+                hint=f'Add "{seed.qualified_name}" to `scenarios` of an environment, or take the seed away.',
+            )
+
+
+def _second_run(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -> Iterator[TdmSeedError]:
+    """A second upgrade applies nothing but what always runs, and that changes nothing."""
+    for result in seeder.upgrade():
+        if result.seed.mode is not Mode.ALWAYS:
+            yield SeedError("a second upgrade ran it once more", seed=result.seed.revision)
+        elif result.changes:
+            yield _changes_again(result)
+
+
+def _again(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -> Iterator[TdmSeedError]:
+    """Whatever may run again changes no row when it does."""
+    repeatable = [result.seed.revision for result in applied if result.seed.mode is Mode.ON_CHANGE]
+    for result in seeder.upgrade(again=repeatable) if repeatable else ():
+        if result.changes and result.seed.mode is not Mode.ALWAYS:
+            yield _changes_again(result)
+
+
+def _changes_again(result: StepResult) -> SeedError:
+    tables = ", ".join(f"{name} {each}" for name, each in result.tables.items() if each != Changes())
+    return SeedError(
+        f"running it again changed rows ({tables or result.changes}), so it is not idempotent",
+        seed=result.seed.revision,
+        hint="Use db.upsert, or INSERT … WHERE NOT EXISTS; or say `mode: once` if its rows are to be touched once.",
+    )
+
+
+def _down_and_up(seeder: Seeder, applied: Sequence[StepResult], remarks: list[str]) -> Iterator[TdmSeedError]:
+    """A seed that runs once goes down and up again to the same content; without a downgrade it is exempt."""
+    graph = dependencies(seeder.seeds)
+    standing = {result.seed.revision for result in applied if result.state is State.APPLIED}
+    before = {each.table: each for each in seeder.digest()}
+    for result in applied:
+        seed = result.seed
+        if seed.mode is not Mode.ONCE:
+            continue
+        lacking = [each for each in (seed, *graph.needing([seed])) if each.revision in standing and not _reverts(each)]
+        if lacking:
+            what = "it has" if lacking[0] is seed else f"{lacking[0].revision}, which needs it, has"
+            remarks.append(f"{seed.revision} is exempt from going down and up: {what} no downgrade")
+            continue
+        seeder.downgrade(seed.revision)
+        seeder.upgrade()
+        after = {each.table: each for each in seeder.digest()}
+        if different := sorted(name for name in after if after[name] != before.get(name)):
+            yield VerificationFailed(
+                f"after downgrade and upgrade the content of {', '.join(different)} is another",
+                seed=seed.revision,
+                table=different[0],
+                hint="Its downgrade leaves rows behind or takes others with it, or upgrade does not depend on its "
+                "random seed, clock and volumes alone.",
+            )
+            before = after
+
+
+def _reverts(seed: Seed) -> bool:
+    return seed.has_downgrade

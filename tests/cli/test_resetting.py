@@ -1,0 +1,109 @@
+"""reset, as a person and as a program see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Small, Tool, on_terminal, process
+
+ALL = ["20260101_0900_countries", "20260101_1000_greetings", "20260102_0900_people"]
+
+
+def people(project: Small) -> int:
+    """Count the people."""
+    ((number,),) = project.rows("SELECT count(*) FROM people")
+    return int(number)
+
+
+def allow(project: Small, word: str = "allow") -> None:
+    """Say in the manifest whether a reset must be confirmed."""
+    path = project.root / "seeds/environments/dev.toml"
+    path.write_text(f'reset = "{word}"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def test_a_reset_shows_what_goes_before_and_what_was_done_after(project: Small, tool: Tool) -> None:
+    """Database, host, environment, tables and rows."""
+    allow(project)
+    tool("upgrade")
+    said = tool("reset")
+    assert 0 == said.code
+    before = said.err.splitlines()
+    assert ["Table", "Rows", "to", "go", "To", "come", "back"] == before[0].split()
+    assert [["countries", "3"], ["greeting", "1"], ["people", "3"]] == [line.split() for line in before[2:5]]
+    where = f"sqlite:///{project.root}/dev.db (environment dev"
+    assert f"7 rows in 3 tables to empty on {where}, host localhost)." == before[5]
+    assert said.out.startswith(f"7 rows emptied on {where}).\n")
+    assert f"3 seeds applied to {where}) in " in said.out
+    assert 3 == people(project)
+
+
+def test_in_a_pipe_a_reset_must_be_confirmed(project: Small, tool: Tool) -> None:
+    """The remedy is named, and nothing is emptied without it."""
+    tool("upgrade")
+    for words in (("reset",), ("reset", "--json"), ("reset", "--quiet")):
+        said = tool(*words)
+        assert (7, 3) == (said.code, people(project))
+        assert "--yes" in said.out + said.err
+    assert "7 rows in 3 tables to empty" in tool("reset").err
+    assert (0, "", "") == ((said := tool("reset", "--yes", "--quiet")).code, said.out, said.err)
+    assert ["reset", *["applied"] * 3] == [entry["state"] for entry in tool("history", "--json").json["entries"]][3:]
+
+
+@pytest.mark.parametrize(("typed", "left", "shown"), [("y\n", 0, "7 rows emptied"), ("n\n", 3, "not confirmed")])
+def test_on_a_terminal_a_reset_asks(project: Small, typed: str, left: int, shown: str) -> None:
+    """After it has said what would go."""
+    process("upgrade")
+    screen = on_terminal("reset", "--empty", typed=typed)
+    assert screen.index("7 rows in 3 tables to empty") < screen.index("Empty it? [y/N]") < screen.index(shown)
+    assert left == people(project)
+
+
+def test_nothing_to_empty_asks_nothing(project: Small, tool: Tool) -> None:
+    """What was never seeded is seeded."""
+    said = tool("reset")
+    assert 0 == said.code
+    assert "Nothing to empty on sqlite:///" in said.err
+    assert "Note: this database was never seeded, so whatever is in it stays" in said.err
+    assert 3 == people(project)
+
+
+def test_a_reset_prints_one_object_for_programs(project: Small, tool: Tool) -> None:
+    """That of upgrade, with what was emptied, kept and brought back."""
+    allow(project)
+    path = project.root / "seeds/environments/dev.toml"
+    path.write_text('keep = ["greeting"]\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+    tool("upgrade", "countries", "people")
+    said = tool("reset", "--json")
+    found = said.json
+    assert (0, "") == (said.code, said.err)
+    assert ("reset", "dev", False, True) == tuple(
+        found[key] for key in ("command", "environment", "dry_run", "changed")
+    )
+    assert ALL == [step["seed"] for step in found["steps"]]
+    assert [
+        {"table": "countries", "rows": 3, "restored": 0},
+        {"table": "people", "rows": 3, "restored": 0},
+    ] == found["emptied"]
+    assert [{"table": "greeting", "reason": "the manifest keeps it"}] == found["kept"]
+    emptied = tool("reset", "--json", "--empty").json
+    assert ([], True) == (emptied["steps"], emptied["changed"])
+    assert 0 == people(project)
+    assert 3 == tool("status", "--check").code
+
+
+def test_what_the_manifest_forbids_no_option_allows(project: Small, tool: Tool) -> None:
+    """Exit code 7."""
+    tool("upgrade")
+    allow(project, "forbid")
+    said = tool("reset", "--yes")
+    assert (7, 3) == (said.code, people(project))
+    assert "the environment 'dev' forbids a reset" in said.err
+    assert 'reset = "forbid"' in said.err
+
+
+def test_a_terminal_sees_the_seeds_after_the_emptying(project: Small) -> None:
+    """And rows that were there first are told to come back."""
+    process("upgrade", "countries")
+    allow(project)
+    screen = on_terminal("reset", "--verbose")
+    assert screen.index("to empty on") < screen.index("[1/3] 20260101_0900_countries")

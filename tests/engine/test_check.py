@@ -1,0 +1,122 @@
+"""The gate for CI catches what it is there for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tdm_seed.engine.check import Checked
+from tdm_seed.errors import Protected
+from tests.engine.playground import Playground
+
+TABLES = "CREATE TABLE {0} (id INTEGER PRIMARY KEY, label VARCHAR(50))"
+
+
+@pytest.fixture
+def empty(tmp_path: Path, database_url: str) -> Playground:
+    """A project on an empty database, whose first seed stands in for migrations."""
+    play = Playground(tmp_path / "project", database_url)
+    play.write("tdm-seed.toml", "")
+    play.manifest()
+    play.seed("tables", f'transaction = "none"\n{creating("thing")}')
+    return play
+
+
+def creating(table: str) -> str:
+    """Write a seed that makes a table, each time it runs, if it is not there."""
+    create = TABLES.format(table).replace("TABLE ", "TABLE IF NOT EXISTS ")
+    return f'def upgrade(db):\n    db.execute("{create}")\n'
+
+
+def checked(play: Playground) -> Checked:
+    """Check the project."""
+    with play.seeder() as seeder:
+        return seeder.check()
+
+
+def said(play: Playground) -> list[str]:
+    """Give the problems of a project, each with its seed."""
+    return [f"{error.place.seed or '-'}: {error.message}" for error in checked(play).problems]
+
+
+def adding(number: int, way: str = "upsert") -> str:
+    """Write the upgrade of a seed with one row."""
+    return f'def upgrade(db):\n    db.{way}("thing", [{{"id": {number}, "label": "x"}}])\n'
+
+
+DOWN = 'def downgrade(db):\n    db.delete("thing", where={{"id": {0}}})\n'
+
+
+def test_good_seeds_pass_and_what_was_not_tried_is_told(empty: Playground) -> None:
+    """A seed that runs once goes down and up; without a downgrade it is exempt."""
+    empty.seed("repeats", adding(1))
+    empty.seed("once", 'mode = "once"\n' + adding(2) + DOWN.format(2))
+    exempt = empty.seed("exempt", 'mode = "once"\n' + adding(3))
+    others = [each for each in ("sqlite", "postgresql", "mysql") if not empty.url.startswith(each)]
+    other = empty.seed("other", f"dialects = {others}\n" + adding(4))
+    found = checked(empty)
+    assert ((), 0, 4) == (found.problems, found.exit_code, found.seeds)
+    assert any(remark.startswith(f"{exempt} is exempt") for remark in found.remarks)
+    assert any(remark.startswith(f"{other} was not tried") for remark in found.remarks)
+    assert [(1,), (2,), (3,)] == sorted(empty.rows("SELECT id FROM thing"))
+
+
+def test_a_seed_that_writes_more_each_time_is_caught(empty: Playground) -> None:
+    """With its tables and counts, and so is one that always runs."""
+    more = 'def upgrade(db):\n    n = db.scalar("SELECT count(*) FROM thing")\n    db.insert("thing", {"id": n + 1})\n'
+    grows = empty.seed("grows", more)
+    always = empty.seed("always", 'mode = "always"\n' + more)
+    found = said(empty)
+    assert f"{always}: running it again changed rows (thing +1), so it is not idempotent" in found
+    assert f"{grows}: running it again changed rows (thing +1), so it is not idempotent" in found
+
+
+def test_a_database_that_holds_something_is_left_alone(empty: Playground) -> None:
+    """Not even the history is made."""
+    empty.seed("repeats", adding(1))
+    with empty.connection() as connection:
+        connection.exec_driver_sql(TABLES.format("theirs"))
+    with pytest.raises(Protected, match="check needs an empty database"):
+        checked(empty)
+    assert ["theirs"] == empty.tables()
+
+
+def test_a_downgrade_that_leaves_rows_is_caught(empty: Playground) -> None:
+    """Its upgrade then finds another world."""
+    empty.seed(
+        "once",
+        'mode = "once"\ndef upgrade(db):\n    n = db.scalar("SELECT count(*) FROM thing")\n'
+        '    db.insert("thing", [{"id": n + 1}, {"id": n + 100}])\n' + DOWN.format(1),
+    )
+    (problem,) = checked(empty).problems
+    assert (8, "thing") == (problem.exit_code, problem.place.table)
+    assert "the content of thing is another" in problem.message
+
+
+def test_a_scenario_that_nobody_wants_is_caught(empty: Playground) -> None:
+    """Nothing listed, nothing run, ever."""
+    empty.manifest("dev", 'url = "${PLAYGROUND_URL}"\n')
+    seed = empty.seed("alone", adding(1), layer="scenario")
+    assert [f"{seed}: no environment wants it, so it never runs"] == said(empty)
+
+
+def test_a_broken_seed_ends_the_check_with_its_own_error(empty: Playground) -> None:
+    """There is nothing to go on with; the exit code is that of the error."""
+    seed = empty.seed("breaks", "def upgrade(db):\n    raise ValueError('no')\n")
+    found = checked(empty)
+    assert (1, [seed]) == (found.seeds, [error.place.seed for error in found.problems])
+
+
+def test_a_verify_that_fails_ends_it_with_eight(empty: Playground) -> None:
+    """As upgrade does."""
+    empty.seed("wrong", adding(1) + 'def verify(db):\n    assert db.scalar("SELECT count(*) FROM thing") == 5\n')
+    assert 8 == checked(empty).exit_code
+
+
+def test_cycles_and_unknown_dependencies_are_told(empty: Playground) -> None:
+    """Before anything was written."""
+    empty.seed("first", 'depends_on = ["nowhere"]\n' + adding(1))
+    (problem,) = checked(empty).problems
+    assert "nowhere" in problem.message
+    assert [] == [name for name in empty.tables() if not name.endswith("_lock")]
