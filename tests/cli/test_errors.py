@@ -94,7 +94,7 @@ def test_4_a_seed_was_renamed(project: Small, tool: Tool) -> None:
     said = tool("upgrade")
     assert (4, "") == (said.code, said.out)
     assert "Error: seed 20260103_0900_countries" in said.err
-    assert "Rename it back to 20260101_0900_countries." in said.err
+    assert "`tdm-seed repair 20260103_0900_countries` accepts the new name." in said.err
     assert "drift" == tool("upgrade", "--json").json["error"]["code"]
 
 

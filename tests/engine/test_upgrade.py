@@ -204,7 +204,7 @@ def test_a_renamed_seed_is_held_back_before_anything_runs(play: Playground, targ
     assert 4 == refused.value.exit_code
     assert (new, f"seeds/reference/{new}.py") == (refused.value.place.seed, refused.value.place.file)
     assert f"has the very content of {old}" in refused.value.message
-    assert f"Rename it back to {old}." in (refused.value.hint or "")
+    assert f"`tdm-seed repair {new}` accepts the new name" in (refused.value.hint or "")
     assert [] == play.items()
     assert [("Bonn",)] == play.rows("SELECT name FROM city")
     assert ("drift", f"its file is gone; renamed to {new}?") == (play.status()[old].state, play.status()[old].reason)
