@@ -147,6 +147,14 @@ class Shop:
         finally:
             engine.dispose()
 
+    def insert(self, table: sa.Table, **values: Any) -> None:
+        """Write a row through a connection that is none of the tool's."""
+        dialect, url = resolve(self.url)
+        engine = dialect.engine(url, "a migration")
+        with engine.begin() as connection:
+            connection.execute(sa.insert(table).values(**values))
+        engine.dispose()
+
     def count(self, table: sa.Table) -> int:
         """Count the rows of a table."""
         return int(self.rows(sa.select(sa.func.count()).select_from(table))[0][0])
@@ -299,6 +307,20 @@ class SmallConformance:
         with shop.seeder() as seeder:
             found = {each.seed.name: each.error is None for each in seeder.verify()}
         assert {"cities": True, "capital": False} == found
+
+    def test_a_reset_brings_back_what_was_there_first_and_seeds_again(self, shop: Shop) -> None:
+        """The same rows as before; children go before their parents."""
+        shop.insert(
+            COUNTRY, code="AT", name="Österreich", area=Decimal("83871.00"), warmth=6.35, seen=datetime(2026, 1, 5)
+        )
+        shop.upgrade()
+        first = shop.digest()
+        with shop.seeder() as seeder:
+            done = seeder.reset(confirmed=True)
+        assert {"city": (201, 0), "country": (4, 1)} == {
+            each.table: (each.rows, each.restored) for each in done.emptying.tables
+        }
+        assert first == shop.digest()
 
     def test_downgrade_takes_a_seed_and_what_needs_it_back(self, shop: Shop) -> None:
         """To the same content as before."""

@@ -160,6 +160,14 @@ class TestDuckDB(SmallConformance):
         shop.add("rename.py", "def upgrade(db):\n    db.upsert('country', [{'code': 'DE', 'warmth': 9.5}])\n")
         assert "~1" == str(shop.upgrade()[0].changes)
 
+    def test_a_reset_brings_back_what_was_there_first_and_seeds_again(self, shop: Shop) -> None:
+        """Not here, for the reason below; it is told, and everything stays as it is."""
+        shop.upgrade()
+        first = shop.digest()
+        with shop.seeder() as seeder, pytest.raises(DatabaseError, match="still referenced"):
+            seeder.reset(confirmed=True)
+        assert first == shop.digest()
+
     def test_children_and_parents_go_in_transactions_of_their_own(self, shop: Shop) -> None:
         """DuckDB still sees children that the same transaction has removed; two seeds do it."""
         shop.upgrade()

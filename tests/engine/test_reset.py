@@ -443,6 +443,19 @@ def test_rows_that_triggers_write_are_emptied_too(sqlite_play: Playground) -> No
     assert [(0, 0)] == sqlite_play.rows("SELECT (SELECT count(*) FROM item), (SELECT count(*) FROM country)")
 
 
+def test_rows_that_do_not_come_back_as_they_were_refuse_the_reset(sqlite_play: Playground) -> None:
+    """A trigger has changed them; everything is as it was before."""
+    sqlite_play.sql("INSERT INTO item VALUES (5, 'first')")
+    sqlite_play.item("one", 1)
+    sqlite_play.ran()
+    sqlite_play.sql("CREATE TRIGGER a AFTER INSERT ON item BEGIN UPDATE item SET label = 'x' WHERE id = NEW.id; END")
+    before = sqlite_play.content()
+    with pytest.raises(DatabaseError, match="cannot be brought back as they were") as refused:
+        reset(sqlite_play)
+    assert "item" == refused.value.place.table
+    assert before == sqlite_play.content()
+
+
 def test_rows_that_triggers_always_write_refuse_the_reset(sqlite_play: Playground) -> None:
     """Nothing is changed then."""
     sqlite_play.sql("CREATE TRIGGER a AFTER DELETE ON item BEGIN INSERT INTO item VALUES (OLD.id + 1, 'again'); END")
