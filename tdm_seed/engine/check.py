@@ -42,7 +42,7 @@ def run(seeder: Seeder, tables: Collection[str], *, migrate: bool) -> Checked:
         raise Protected(
             f"check needs an empty database, and {seeder.database} holds {len(tables)} tables",
             table=min(tables),
-            hint="Give it one that may be thrown away: --url postgresql://…/check, or --url sqlite:///check.db.",
+            hint="Name one with --url that may be thrown away.",
         )
     problems: list[TdmSeedError] = []
     try:

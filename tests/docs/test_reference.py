@@ -80,6 +80,9 @@ def _json(copy: Path, words: str) -> Any:
 
 RUN = {
     "upgrade": "upgrade --again countries --dry-run",
+    "relabel": "stamp --environment dev",
+    "repair": "repair",
+    "check": "check --env test",
     "reset": "reset --env test",
     "plan": "plan --again countries",
     "status": "status",

@@ -83,7 +83,9 @@ def test_a_name_that_is_no_environment_is_refused(sqlite_play: Playground) -> No
 
 def test_a_host_of_a_protected_environment_keeps_its_name(play: Playground) -> None:
     """Production is not made test by a word on the command line."""
-    play.manifest("prod", 'url = "${PLAYGROUND_URL}"\nhosts = ["localhost"]\nprotected = true\nlayers = ["reference"]\n')
+    play.manifest(
+        "prod", 'url = "${PLAYGROUND_URL}"\nhosts = ["localhost"]\nprotected = true\nlayers = ["reference"]\n'
+    )
     play.manifest("staging", MANIFEST)
     play.item("first", 1)
     play.ran()
