@@ -7,14 +7,21 @@ import time
 
 import click
 
+from tdm_seed.cli import completion
 from tdm_seed.cli.options import Options, common
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="[SEED]...")
-@click.option("--environment", "label", metavar="NAME", help="Give the database the name of this environment.")
+@click.argument("targets", nargs=-1, metavar="[SEED]...", shell_complete=completion.seeds)
+@click.option(
+    "--environment",
+    "label",
+    metavar="NAME",
+    shell_complete=completion.environments,
+    help="Give the database the name of this environment.",
+)
 @_yes
 @common
 def stamp(options: Options, targets: tuple[str, ...], label: str | None, yes: bool) -> None:
@@ -69,7 +76,7 @@ def _relabel(options: Options, name: str, yes: bool) -> None:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="[SEED]...")
+@click.argument("targets", nargs=-1, metavar="[SEED]...", shell_complete=completion.seeds)
 @common
 def repair(options: Options, targets: tuple[str, ...]) -> int:
     """Accept what became of applied seeds, each by its name.

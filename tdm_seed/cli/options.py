@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tdm_seed.cli import completion
+
 if TYPE_CHECKING:
     from tdm_seed.engine import Progress, Seeder
     from tdm_seed.environments import Environment
@@ -80,7 +82,11 @@ class _Seconds(click.ParamType[float]):
 
 _COMMON = (
     click.option(
-        "--env", envvar="TDM_SEED_ENV", metavar="NAME", help="The environment (default: dev; or TDM_SEED_ENV)."
+        "--env",
+        envvar="TDM_SEED_ENV",
+        metavar="NAME",
+        shell_complete=completion.environments,
+        help="The environment (default: dev; or TDM_SEED_ENV).",
     ),
     click.option("--url", metavar="URL", help="Another database than the manifest's."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),

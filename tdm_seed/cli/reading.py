@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tdm_seed.cli import completion
 from tdm_seed.cli.options import Options, common
 
 
@@ -23,7 +24,7 @@ def status(options: Options, check: bool) -> int:
 
 
 @click.command()
-@click.argument("seed", required=False)
+@click.argument("seed", required=False, shell_complete=completion.seeds)
 @common
 def history(options: Options, seed: str | None) -> None:
     """Show what was done when, to all seeds or one."""
@@ -36,7 +37,7 @@ def history(options: Options, seed: str | None) -> None:
 
 
 @click.command()
-@click.argument("seed")
+@click.argument("seed", shell_complete=completion.seeds)
 @common
 def show(options: Options, seed: str) -> None:
     """Show what a seed is, and where it stands."""
@@ -51,7 +52,7 @@ def show(options: Options, seed: str) -> None:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="[SEED]...")
+@click.argument("targets", nargs=-1, metavar="[SEED]...", shell_complete=completion.seeds)
 @common
 def verify(options: Options, targets: tuple[str, ...]) -> int:
     """Run the verify of applied seeds, read-only."""

@@ -6,11 +6,16 @@ import time
 
 import click
 
+from tdm_seed.cli import completion
 from tdm_seed.cli.options import Options, common
 
-_targets = click.argument("targets", nargs=-1, metavar="[SEED]...")
+_targets = click.argument("targets", nargs=-1, metavar="[SEED]...", shell_complete=completion.seeds)
 _again = click.option(
-    "--again", multiple=True, metavar="SEED", help="Run this seed although it is applied; repeatable."
+    "--again",
+    multiple=True,
+    metavar="SEED",
+    shell_complete=completion.seeds,
+    help="Run this seed although it is applied; repeatable.",
 )
 
 
@@ -51,7 +56,7 @@ def upgrade(options: Options, targets: tuple[str, ...], dry_run: bool, migrate: 
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("target", metavar="SEED|-1|base")
+@click.argument("target", metavar="SEED|-1|base", shell_complete=completion.seeds)
 @common
 def downgrade(options: Options, target: str) -> None:
     """Revert a seed, the last one (-1), or all (base).

@@ -160,6 +160,8 @@ class Seeder:
             if not steps:
                 return []
             self._session.create_history()
+            if not entries:
+                baseline.record(self._session)
             promise = Promise(self._session, lock, clock(self.environment, entries), heads, states(entries))
             return self._each(promise, promise.stamp, steps)
 

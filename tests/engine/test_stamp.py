@@ -41,6 +41,17 @@ def test_a_changed_seed_is_stamped_with_its_new_checksum(play: Playground) -> No
         assert 0 == seeder.status().pending
 
 
+def test_a_reset_brings_back_what_was_there_when_seeds_were_stamped(play: Playground) -> None:
+    """Nothing was ever made by a seed there, so nothing of it may be lost."""
+    play.item("first", 1)
+    play.sql("INSERT INTO item (id, label) VALUES (1, 'first'), (2, 'by hand')")
+    with play.seeder() as seeder:
+        seeder.stamp()
+        (result,) = seeder.reset(confirmed=True).results
+    assert (0, 1) == (result.changes.inserted, result.changes.unchanged)
+    assert [1, 2] == play.items()
+
+
 def test_a_restored_copy_gets_another_name(play: Playground) -> None:
     """Then scenarios of that environment run in it; the entry says what it was."""
     play.manifest("staging", MANIFEST)
