@@ -70,7 +70,19 @@ def test_a_page_is_written_with_care(page: Path) -> None:
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
     """By following links."""
-    reached, waiting = set(), [CHECKOUT / "README.md"]
+    assert set() == set(PAGES) - _reached(CHECKOUT / "README.md")
+
+
+def test_every_page_of_the_documentation_can_be_reached_from_its_index() -> None:
+    """Without going by the README."""
+    assert set() == set(CHECKOUT.glob("docs/**/*.md")) - _reached(
+        CHECKOUT / "docs" / "README.md", CHECKOUT / "README.md"
+    )
+
+
+def _reached(begin: Path, *closed: Path) -> set[Path]:
+    """Follow links from a page, and through none that is closed."""
+    reached, waiting = set(closed), [begin]
     while waiting:
         page = waiting.pop()
         if page in reached:
@@ -80,7 +92,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             file = (page.parent / target.partition("#")[0]).resolve()
             if file.suffix == ".md" and file.is_file():
                 waiting.append(file)
-    assert set() == set(PAGES) - reached
+    return reached
 
 
 def test_the_readmes_commands_are_what_continuous_integration_runs() -> None:
