@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed import faking, randomness
 from tdm_seed.dialects.base import AS_IT_IS, Dialect, StatementFailed
+from tdm_seed.dialects.refusing import checked_statements
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import SeedError, UsageError, VerificationFailed
 from tdm_seed.loading.sources import RowsFile
@@ -47,7 +48,7 @@ class Database:
         *,
         dry_run: bool = False,
     ) -> None:
-        self.connection = connection
+        self._connection = connection
         self.environment = environment.name
         self.now = now
         self._dialect = dialect
@@ -61,6 +62,14 @@ class Database:
         self.volumes: dict[str, int] = {}
         #: The tables behind ``changes``, so that their foreign keys can be proven.
         self.written: dict[str, sa.Table] = {}
+        #: Whether ``changes`` is all that the seed can have written.
+        self.counted = True
+
+    @property
+    def connection(self) -> Connection:
+        """SQLAlchemy's connection, in the seed's transaction. What is written through it is not counted."""
+        self.counted = False
+        return self._connection
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +130,7 @@ class Database:
                 f"db.execute takes one statement, not {len(statements)}",
                 hint="Call it once for each, or write an SQL seed.",
             )
-        return self._note(statements[0], self._dialect.count(self.connection, self._result(sql, params)))
+        return self._note(statements[0], self._dialect.count(self._connection, self._result(sql, params)))
 
     @contextmanager
     def deferred_constraints(self, *tables: str) -> Iterator[None]:
@@ -130,7 +139,7 @@ class Database:
         Without names: all tables of the default schema.
         """
         names = tables or [name for _, name in self._schema.names()]
-        with self._dialect.deferred_constraints(self.connection, [self._schema.table(name) for name in names]):
+        with self._dialect.deferred_constraints(self._connection, [self._schema.table(name) for name in names]):
             yield
 
     @contextmanager
@@ -141,9 +150,10 @@ class Database:
         """
         from sqlalchemy.orm import Session
 
+        self.counted = False
         savepoints = self._dialect.savepoints
         with Session(
-            self.connection, join_transaction_mode="create_savepoint" if savepoints else "rollback_only"
+            self._connection, join_transaction_mode="create_savepoint" if savepoints else "rollback_only"
         ) as session:
             yield session
             session.commit()
@@ -164,7 +174,7 @@ class Database:
         columns = list(target.primary_key.columns)
         if not columns:
             raise SeedError("the table has no primary key", table=table, hint="Read what you need with db.rows.")
-        found = self.connection.execute(sa.select(*columns)).all()
+        found = self._connection.execute(sa.select(*columns)).all()
         return sorted(row[0] for row in found) if len(columns) == 1 else sorted(tuple(row) for row in found)
 
     def table(self, name: str) -> sa.Table:
@@ -249,7 +259,7 @@ class Database:
         """
         statements = self._checked(section.text, section)
         try:
-            counts = self._dialect.run(self.connection, section.text, statements)
+            counts = self._dialect.run(self._connection, section.text, statements)
         except StatementFailed as failed:
             error = self._dialect.translate_error(failed.cause)
             line = None if failed.line is None else section.line + failed.line - 1
@@ -266,7 +276,7 @@ class Database:
         for statement in self._checked(section.text, section):
             place: dict[str, Any] = {"file": self._shown(section.path), "line": section.line + statement.line - 1}
             try:
-                result = self.connection.exec_driver_sql(statement.text, execution_options=AS_IT_IS)
+                result = self._connection.exec_driver_sql(statement.text, execution_options=AS_IT_IS)
                 found = result.fetchmany(2) if result.returns_rows else []
             except sa.exc.DBAPIError as error:
                 raise self._dialect.translate_error(error).located(**place) from error
@@ -283,8 +293,8 @@ class Database:
     def _result(self, sql: str, params: Mapping[str, Any]) -> sa.CursorResult[Any]:
         try:
             if params:
-                return self.connection.execute(sa.text(sql), params, execution_options={"preserve_rowcount": True})
-            return self.connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
+                return self._connection.execute(sa.text(sql), params, execution_options={"preserve_rowcount": True})
+            return self._connection.exec_driver_sql(sql, execution_options=AS_IT_IS)
         except sa.exc.SQLAlchemyError as error:
             raise self._dialect.translate_error(error) from error
 
@@ -360,35 +370,6 @@ class Database:
     def _shown(self, path: Path) -> str:
         root = self._environment.project.root
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def checked_statements(
-    dialect: Dialect, seed: Seed, sql: str, first_line: int | None = None, file: str | None = None
-) -> list[Statement]:
-    """Tell the statements of a text apart; ``first_line`` is where it begins in ``file``.
-
-    Raises:
-        SeedError: the text is no SQL, or a statement would break the seed's promise.
-    """
-
-    def at(line: int | None) -> int | None:
-        return None if first_line is None else first_line + (line or 1) - 1
-
-    try:
-        statements = dialect.statements(sql)
-    except SeedError as error:
-        raise SeedError(error.message, hint=error.hint, file=file, line=at(error.place.line)) from error
-    if seed.transaction is not Transaction.NONE:
-        for statement in statements:
-            if reason := dialect.refusal(statement):
-                raise SeedError(reason, hint=_NO_TRANSACTION, file=file, line=at(statement.line))
-    return statements
-
-
-_NO_TRANSACTION = (
-    "Take the statement out; or, if it is safe to repeat, give the seed `transaction: none`, "
-    "and nothing of it is taken back when it fails."
-)
 
 
 def _one_line(sql: str) -> str:

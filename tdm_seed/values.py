@@ -200,7 +200,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one step did: its changes in all and per table, and how long it took in milliseconds."""
+    """What one step did: its changes in all and per table, and how long it took in milliseconds.
+
+    ``counted`` is False where the seed held the connection itself, so that it may have written more.
+    """
 
     seed: Seed
     action: Action
@@ -208,4 +211,4 @@ class StepResult:
     changes: Changes
     tables: Mapping[str, Changes]
     duration_ms: int
-    note: str = ""
+    counted: bool = True

@@ -29,20 +29,21 @@ def step(result: StepResult) -> Json:
         "action": str(result.action),
         "state": str(result.state),
         **result.changes.as_dict(),
+        "counted": result.counted,
         "tables": {table: changes.as_dict() for table, changes in result.tables.items()},
         "duration_ms": result.duration_ms,
     }
 
 
 def run(command: str, seeder: Seeder, results: Sequence[StepResult], *, dry_run: bool, begun: float) -> Json:
-    """Describe what a writing command did; ``changed`` is whether the rows are different now."""
+    """Describe what a writing command did; ``changed`` is whether rows are different now, or may be."""
     return {
         "command": command,
         "environment": seeder.environment.name,
         "database": seeder.database,
         "dry_run": dry_run,
         "steps": [step(result) for result in results],
-        "changed": any(result.changes for result in results),
+        "changed": any(result.changes or not result.counted for result in results),
         "duration_ms": round((time.monotonic() - begun) * 1000),
     }
 

@@ -93,9 +93,18 @@ def _second_run(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[st
 def _again(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -> Iterator[TdmSeedError]:
     """Whatever may run again changes no row when it does."""
     repeatable = [result.seed.revision for result in applied if result.seed.mode is Mode.ON_CHANGE]
-    for result in seeder.upgrade(again=repeatable) if repeatable else ():
-        if result.changes and result.seed.mode is not Mode.ALWAYS:
-            yield _changes_again(result)
+    if not repeatable:
+        return
+    before = seeder.digest()
+    results = seeder.upgrade(again=repeatable)
+    wrong = [result for result in results if result.changes and result.seed.mode is not Mode.ALWAYS]
+    yield from map(_changes_again, wrong)
+    uncounted = [result.seed.revision for result in results if not result.counted]
+    if uncounted and not wrong and seeder.digest() != before:
+        yield SeedError(
+            f"running {', '.join(uncounted)} again changed rows, so it is not idempotent",
+            hint="What a session or db.connection writes is not counted: only the digest of the tables is another.",
+        )
 
 
 def _changes_again(result: StepResult) -> SeedError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tdm_seed.database import checked_statements
+from tdm_seed.dialects.refusing import checked_statements
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DriftError, Protected, SchemaNotReady, SeedError, TdmSeedError
 from tdm_seed.history import environment_of

@@ -186,6 +186,7 @@ class Promise:
             changes=total(db.changes.values()),
             tables=dict(sorted(db.changes.items())),
             duration_ms=round((time.monotonic() - begun) * 1000),
+            counted=db.counted,
         )
 
     def _record(self, result: StepResult, db: Database, started: datetime, *, reason: str | None = None) -> None:

@@ -41,6 +41,20 @@ def test_a_seed_that_ran_and_changed_nothing_is_told(project: Small, tool: Tool)
     assert said.out.endswith(": 3 rows unchanged.\n")
 
 
+def test_what_a_session_writes_is_said_not_to_be_counted(project: Small, tool: Tool) -> None:
+    """Nobody reads that nothing changed where that is not known."""
+    code = "with db.session() as session:\n        session.execute(text(\"INSERT INTO greeting VALUES ('hi')\"))\n"
+    project.write(
+        "seeds/reference/20260101_1100_orm.py", f"from sqlalchemy import text\n\ndef upgrade(db):\n    {code}"
+    )
+    said = tool("upgrade", "orm")
+    assert (0, True) == (said.code, "what a session wrote is not counted" in said.out)
+    assert "nothing changed" not in said.out
+    assert said.out.endswith(": no rows touched, what sessions wrote not counted.\n")
+    again = tool("upgrade", "--again", "countries", "--json").json
+    assert [True] == [step["counted"] for step in again["steps"]]
+
+
 def test_one_row_is_no_plural(project: Small, tool: Tool) -> None:
     """Sentences keep to grammar."""
     said = tool("upgrade", "greetings")
@@ -63,7 +77,7 @@ def test_upgrade_prints_one_object_for_programs(project: Small, tool: Tool) -> N
     assert f"sqlite:///{project.root}/dev.db" == found["database"]
     assert ALL == [step["seed"] for step in found["steps"]]
     first = found["steps"][0]
-    assert {"seed", "layer", "action", "state", "tables", "duration_ms", *COUNTS} == set(first)
+    assert {"seed", "layer", "action", "state", "tables", "counted", "duration_ms", *COUNTS} == set(first)
     assert ("reference", "apply", "applied", 3, 0, 0, 0) == (
         first["layer"],
         first["action"],

@@ -72,6 +72,16 @@ def test_a_seed_that_writes_more_each_time_is_caught(empty: Playground) -> None:
     assert f"{grows}: running it again changed rows (thing +1), so it is not idempotent" in found
 
 
+def test_rows_that_a_session_adds_again_are_caught(empty: Playground) -> None:
+    """They are in no count, but the digest tells."""
+    seed = empty.seed(
+        "orm",
+        "from sqlalchemy import text\ndef upgrade(db):\n    with db.session() as session:\n"
+        '        session.execute(text("INSERT INTO thing (id) SELECT count(*) + 1 FROM thing"))\n',
+    )
+    assert [f"-: running {seed} again changed rows, so it is not idempotent"] == said(empty)
+
+
 def test_a_database_that_holds_something_is_left_alone(empty: Playground) -> None:
     """Not even the history is made."""
     empty.seed("repeats", adding(1))
