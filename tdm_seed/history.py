@@ -92,13 +92,23 @@ class History:
         if not self.exists(connection):
             self.table.create(connection)
 
-    def entries(self, connection: Connection, seed: str | None = None) -> list[Applied]:
-        """Read the entries, oldest first, of all seeds or one. An absent table holds none."""
+    def entries(self, connection: Connection) -> list[Applied]:
+        """Read all entries, oldest first. An absent table holds none."""
         if not self.exists(connection):
             return []
         query = sa.select(self.table).order_by(self.table.c.id)
-        if seed is not None:
-            query = query.where(self.table.c.seed == seed)
+        return [_read(row) for row in connection.execute(query).mappings()]
+
+    def current(self, connection: Connection) -> list[Applied]:
+        """Read the last reset of the database and the entries behind it, oldest first: all that tells its state.
+
+        A database that is reset a thousand times a day has a history that no command wants to read as a whole.
+        """
+        if not self.exists(connection):
+            return []
+        columns = self.table.c
+        reset = sa.select(sa.func.max(columns.id)).where(self._is_reset).scalar_subquery()
+        query = sa.select(self.table).where(columns.id >= sa.func.coalesce(reset, 0)).order_by(columns.id)
         return [_read(row) for row in connection.execute(query).mappings()]
 
     def last(self, connection: Connection, seed: str) -> tuple[int, State] | None:
@@ -114,8 +124,11 @@ class History:
     def _last(self) -> sa.Select[tuple[int, str]]:
         columns = self.table.c
         own = columns.seed == sa.bindparam("revision")
-        reset = sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value)
-        return sa.select(columns.id, columns.state).where(own | reset).order_by(columns.id.desc()).limit(1)
+        return sa.select(columns.id, columns.state).where(own | self._is_reset).order_by(columns.id.desc()).limit(1)
+
+    @cached_property
+    def _is_reset(self) -> sa.ColumnElement[bool]:
+        return sa.and_(self.table.c.seed == EVERY_SEED, self.table.c.state == State.RESET.value)
 
     @cached_property
     def _insert(self) -> sa.Insert:

@@ -126,8 +126,6 @@ def _look(session: Session, entries: Sequence[Applied]) -> _Found:
         f"{name} held rows before the first seed, and there is no such table any more"
         for name in sorted(set(before) - set(names))
     ]
-    if entries[0].state is State.STAMPED:
-        notes.append("it was not noted which rows were there before the first seed, so none are brought back")
     emptying = Emptying(
         tuple(Emptied(name, rows, len(back.get(name, ()))) for name, rows in counted.items() if rows or name in back),
         tuple(KeptTable(name, reason) for name, reason in sorted(kept.items())),
@@ -155,7 +153,7 @@ def run(
     started = datetime.now(UTC)
     with session.translated(), dialect.emptying(connection):
         dialect.guard(connection, session.history.qualified_name)
-        if [entry.id for entry in session.history.entries(connection)][-1:] != [entry.id for entry in entries][-1:]:
+        if [entry.id for entry in session.history.current(connection)][-1:] != [entry.id for entry in entries][-1:]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
         found = _look(session, entries)
         if not entries:

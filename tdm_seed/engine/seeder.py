@@ -212,7 +212,9 @@ class Seeder:
 
     def history(self, seed: str | None = None) -> list[Applied]:
         """Read the history, oldest first, of all seeds or one."""
-        return status.chosen(self.seeds, self._session.entries(), seed)
+        with self._session.reading():
+            entries = self._session.history.entries(self._session.connection)
+        return status.chosen(self.seeds, entries, seed)
 
     def verify(self, targets: Iterable[str] = ()) -> list[verify.Verified]:
         """Run ``verify`` of the applied seeds, take back whatever that writes, and tell which hold."""

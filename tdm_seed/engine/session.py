@@ -178,9 +178,9 @@ class Session:
         return frozenset() if self.schema_version is None else self.schema_version.tables()
 
     def entries(self) -> list[Applied]:
-        """Read the history."""
+        """Read what the history says about the database as it is now."""
         with self.reading():
-            return self.history.entries(self.connection)
+            return self.history.current(self.connection)
 
     def schema_heads(self) -> tuple[str, ...]:
         """Read where Alembic has brought the schema; nothing without Alembic."""

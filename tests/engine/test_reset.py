@@ -420,16 +420,6 @@ def test_a_sequence_that_a_kept_table_shares_goes_on(postgresql_play: Playground
     assert [(1,)] == play.rows("INSERT INTO b DEFAULT VALUES RETURNING id")
 
 
-def test_a_history_that_began_with_a_stamp_knows_of_no_rows_before(play: Playground) -> None:
-    """And that is told before anything happens."""
-    play.item("one", 1)
-    play.ran()
-    play.sql("UPDATE seed_history SET state = 'stamped'")
-    with play.seeder() as seeder:
-        (note,) = seeder.plan_reset().notes
-    assert "it was not noted which rows were there before the first seed, so none are brought back" == note
-
-
 def test_rows_that_triggers_write_are_emptied_too(sqlite_play: Playground) -> None:
     """Whichever table comes first."""
     sqlite_play.sql(
@@ -539,3 +529,17 @@ def test_a_table_with_rows_that_is_gone_is_told(play: Playground) -> None:
     play.ran()
     play.sql("DROP TABLE old")
     assert ("old held rows before the first seed, and there is no such table any more",) == reset(play).emptying.notes
+
+
+def test_what_was_before_the_last_reset_is_history_only(play: Playground) -> None:
+    """It is shown, and counts for nothing else: a database that is reset all day plans as quickly as a new one."""
+    play.item("first", 1)
+    with play.seeder() as seeder:
+        seeder.upgrade()
+        for _ in range(3):
+            seeder.reset(confirmed=True)
+        assert ["applied", "reset"] * 3 + ["applied"] == [str(entry.state) for entry in seeder.history()]
+        assert ([], 0) == (seeder.upgrade(), seeder.status().pending)
+        seeder.reset(confirmed=True, empty=True)
+        assert 1 == seeder.status().pending
+        assert [State.APPLIED] == [result.state for result in seeder.upgrade()]
