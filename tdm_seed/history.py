@@ -107,28 +107,31 @@ class History:
         if not self.exists(connection):
             return []
         columns = self.table.c
-        reset = sa.select(sa.func.max(columns.id)).where(self._is_reset).scalar_subquery()
-        query = sa.select(self.table).where(columns.id >= sa.func.coalesce(reset, 0)).order_by(columns.id)
+        is_reset = sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value)
+        reset = connection.scalar(sa.select(columns.id).where(is_reset).order_by(columns.id.desc()).limit(1))
+        query = sa.select(self.table).where(columns.id >= (reset or 0)).order_by(columns.id)
         return [_read(row) for row in connection.execute(query).mappings()]
 
-    def last(self, connection: Connection, seed: str) -> tuple[int, State] | None:
-        """Read the number and state of a seed's last entry since the last reset of the database."""
-        row = connection.execute(self._last, {"revision": seed}).first()
-        return (row.id, State(row.state)) if row and row.state != State.RESET else None
+    def last(self, connection: Connection, seed: str, reset: int) -> tuple[int, State] | None:
+        """Read the number and state of a seed's last entry behind the last reset, which was entry number ``reset``."""
+        rows = connection.execute(self._last, {"names": (seed, EVERY_SEED), "reset": reset}).all()
+        for row in rows:
+            if row.seed == seed:
+                return row.id, State(row.state)
+            if row.state == State.RESET:
+                return None
+        return None
 
     def record(self, connection: Connection, entry: Applied) -> None:
         """Append an entry."""
         connection.execute(self._insert, _write(entry))
 
     @cached_property
-    def _last(self) -> sa.Select[tuple[int, str]]:
+    def _last(self) -> sa.Select[tuple[int, str, str]]:
         columns = self.table.c
-        own = columns.seed == sa.bindparam("revision")
-        return sa.select(columns.id, columns.state).where(own | self._is_reset).order_by(columns.id.desc()).limit(1)
-
-    @cached_property
-    def _is_reset(self) -> sa.ColumnElement[bool]:
-        return sa.and_(self.table.c.seed == EVERY_SEED, self.table.c.state == State.RESET.value)
+        named = columns.seed.in_(sa.bindparam("names", expanding=True))
+        query = sa.select(columns.id, columns.seed, columns.state).where(named, columns.id > sa.bindparam("reset"))
+        return query.order_by(columns.id.desc())
 
     @cached_property
     def _insert(self) -> sa.Insert:
@@ -138,6 +141,11 @@ class History:
 def states(entries: Iterable[Applied]) -> dict[str, Applied]:
     """Keep the last entry of each seed since the last reset; what was applied before it counts no more."""
     return {entry.seed: entry for entry in since_reset(entries) if entry.seed != EVERY_SEED}
+
+
+def last_reset(entries: Iterable[Applied]) -> int:
+    """Give the number of the last reset's entry, 0 without one."""
+    return max((entry.id or 0 for entry in entries if entry.state is State.RESET), default=0)
 
 
 def since_reset(entries: Iterable[Applied]) -> list[Applied]:

@@ -25,13 +25,17 @@ from tdm_seed.values import Action, Applied, Seed, State, Step, StepResult, Tran
 
 @dataclass
 class Promise:
-    """Runs steps on a session that holds the lock; ``known`` is the history that the plan was made from."""
+    """Runs steps on a session that holds the lock.
+
+    ``known`` is the history that the plan was made from, ``reset`` the number of the last reset in it.
+    """
 
     session: Session
     lock: HeldLock
     now: datetime
     heads: tuple[str, ...]
     known: Mapping[str, Applied]
+    reset: int = 0
     dry_run: bool = False
 
     def keep(self, step: Step) -> StepResult:
@@ -128,7 +132,7 @@ class Promise:
         """
         if self.dry_run:
             return
-        last = self.session.history.last(self.session.connection, seed.revision)
+        last = self.session.history.last(self.session.connection, seed.revision, self.reset)
         planned = self.known.get(seed.revision)
         if (last and last[0]) != (planned and planned.id):
             raise Locked(

@@ -18,7 +18,7 @@ from tdm_seed.engine.session import Session
 from tdm_seed.environments import hosts
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
-from tdm_seed.history import states
+from tdm_seed.history import last_reset, states
 from tdm_seed.revisions import discover
 from tdm_seed.revisions.plan import Selection, plan
 from tdm_seed.values import Applied, Plan, Seed, Step, StepResult, Transaction
@@ -136,7 +136,7 @@ class Seeder:
             steps = downgrade.steps(self.seeds, entries, target)
             preflight.check_downgrade(self._session, steps, entries)
             now = clock(self.environment, entries)
-            return self._keep(Promise(self._session, lock, now, heads, states(entries)), steps)
+            return self._keep(Promise(self._session, lock, now, heads, states(entries), last_reset(entries)), steps)
 
     def check(self) -> check.Checked:
         """Try the seeds on this database, which must be empty, and give every problem.
@@ -162,7 +162,9 @@ class Seeder:
             self._session.create_history()
             if not entries:
                 baseline.record(self._session)
-            promise = Promise(self._session, lock, clock(self.environment, entries), heads, states(entries))
+            promise = Promise(
+                self._session, lock, clock(self.environment, entries), heads, states(entries), last_reset(entries)
+            )
             return self._each(promise, promise.stamp, steps)
 
     def plan_relabel(self, name: str) -> label.Relabelled:
@@ -238,6 +240,7 @@ class Seeder:
             clock(self.environment, entries),
             heads,
             states(entries),
+            last_reset(entries),
             dry_run,
         )
         if dry_run:
