@@ -2,14 +2,16 @@
 
 from random import Random
 
-from seeds.scenario._rows import addresses, orders, products, user_roles, users
+from seeds.scenario._catalogue import products
+from seeds.scenario._orders import orders
+from seeds.scenario._people import addresses, user_roles, users
 
-depends_on = ["categories", "countries", "payment_methods", "roles"]
-requires_schema = "003_markets"
+depends_on = ["categories", "countries", "languages", "payment_methods", "roles"]
+requires_schema = "004_storefront"
 
 # What tells the rows of this seed from anybody else's.
 CUSTOMERS = "SELECT id FROM users WHERE email LIKE '%@busy-shop.example'"
-ORDERS = "SELECT id FROM orders WHERE order_number LIKE 'BUSY-%'"
+ORDERS = f"SELECT id FROM orders WHERE user_id IN ({CUSTOMERS})"
 
 
 def upgrade(db):
@@ -67,8 +69,8 @@ def verify(db):
 
 def downgrade(db):
     db.delete("order_items", where=f"order_id IN ({ORDERS})")
-    db.delete("orders", where="order_number LIKE 'BUSY-%'")
-    db.delete("products", where="sku LIKE 'BUSY-%'")
+    db.delete("orders", where=f"user_id IN ({CUSTOMERS})")
+    db.delete("products", where="sku LIKE 'SKU-%'")
     db.delete("user_roles", where=f"user_id IN ({CUSTOMERS})")
     db.delete("addresses", where=f"user_id IN ({CUSTOMERS})")  # ON DELETE SET NULL opens the circle again
     db.delete("users", where="email LIKE '%@busy-shop.example'")

@@ -66,6 +66,12 @@ CITIES = [  # (country, city, postal code); the currency of each country has cen
     ("BG", "Plovdiv", "4000"),
 ]
 
+LANGUAGES = {  # what most people speak in each of these countries, by ISO 639-1
+    "AT": "de", "BE": "nl", "BG": "bg", "BR": "pt", "CA": "en", "CH": "de", "CZ": "cs", "DE": "de", "DK": "da",
+    "ES": "es", "FI": "fi", "FR": "fr", "GB": "en", "IE": "en", "IT": "it", "NL": "nl", "NO": "nb", "PL": "pl",
+    "PT": "pt", "SE": "sv", "US": "en",
+}  # fmt: skip
+
 
 def plain(name: str) -> str:
     """Return `name` as an email address spells it: lower case, and the bare letters of ASCII."""

@@ -21,6 +21,8 @@ DRIVER = Path(__file__).with_name("driver.py")
 CONFIGURATION = 'seeds = "seeds"\nalembic = "examples/shop/alembic.ini"\n'
 #: Where the manifest of the environment ``test`` takes its database from.
 VARIABLE = "TEST_DATABASE_URL"
+#: How many seeds an upgrade of it applies, and how many tables they fill.
+SEEDS, TABLES = 9, 17
 #: Seconds after which a test gives up waiting for a process: generous, for the machine may be busy.
 PATIENCE = 60.0
 

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from tdm_seed.engine.digest import TableDigest
-from tests.crash.shop import Running, Shop, wait_for
+from tests.crash.shop import SEEDS, Running, Shop, wait_for
 
 WAITING = re.compile(
     r"^Waiting for another runner: (\S+) pid (\d+) since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", re.MULTILINE
@@ -37,13 +37,13 @@ def test_runs_that_start_at_once_take_turns_and_apply_every_seed_once(
     (first,) = (run for run in runs if "Waiting" not in run.err)
     shop.open_gate()
     assert [0] * runners == [run.end() for run in runs], [run.err for run in runs]
-    assert "7 seeds applied" in first.out
+    assert f"{SEEDS + 1} seeds applied" in first.out
     for run in runs:
         if run is not first:
             assert [(socket.gethostname(), str(first.process.pid))] == WAITING.findall(run.err)
             assert "Nothing to do" in run.out
     recorded = shop.recorded()
-    assert (7, 7) == (len(recorded), len(set(recorded)))
+    assert (SEEDS + 1, SEEDS + 1) == (len(recorded), len(set(recorded)))
     assert clean_digest == shop.digest()
 
 
@@ -64,7 +64,7 @@ def kept_nothing_and_completes(shop: Shop, clean_digest: list[TableDigest]) -> N
     assert ([], []) == (shop.rows("SELECT code FROM currencies"), shop.recorded())
     again = shop.start("upgrade", "--env", "test")
     assert 0 == again.end(), again.err
-    assert 7 == len(shop.recorded())
+    assert SEEDS + 1 == len(shop.recorded())
     assert clean_digest == shop.digest()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tdm_seed.engine.digest import TableDigest
-from tests.crash.shop import Shop
+from tests.crash.shop import SEEDS, TABLES, Shop
 
 SURROUNDINGS = [
     {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C", "LANG": "C"},
@@ -29,11 +29,11 @@ def test_the_shop_is_the_same_on_every_database_whatever_surrounds_the_process(
     shop: Shop, clean_digest: list[TableDigest], surroundings: dict[str, str]
 ) -> None:
     """Hash seed, time zone and locale differ from machine to machine; the rows do not."""
-    assert 6 == len(ran(shop, "upgrade", **surroundings)["steps"])
+    assert SEEDS == len(ran(shop, "upgrade", **surroundings)["steps"])
     said = ran(shop, "digest", **surroundings)
     expected = {each.table: (each.rows, each.digest) for each in clean_digest}
     assert expected == {each["table"]: (each["rows"], each["digest"]) for each in said["tables"]}
-    assert 14 == len(expected)
+    assert TABLES == len(expected)
 
 
 def test_a_changed_row_changes_the_digest(sqlite_shop: Shop) -> None:

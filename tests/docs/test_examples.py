@@ -84,5 +84,5 @@ def test_the_pipeline_runs_on_an_empty_database(database_url: str, tmp_path: Pat
     variables["DATABASE_URL"] = database_url
     for words in _commands()["github-actions.yml"]:
         _run(words, copy, variables)
-    rows = json.loads(_run(["digest", "users", "--json"], copy, variables))["tables"][0]["rows"]
-    assert int(variables["SEED_COUNT_USERS"]) == rows
+    rows = json.loads(_run(["digest", "products", "--json"], copy, variables))["tables"][0]["rows"]
+    assert int(variables["SEED_COUNT_PRODUCTS"]) == rows
