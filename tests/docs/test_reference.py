@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import tdm_seed
@@ -90,6 +91,8 @@ RUN = {
     "show": "show countries",
     "verify": "verify",
     "digest": "digest",
+    "init": "init",
+    "revision": "revision -m Later --layer scenario --depends-on busy_shop",
     "error": "show nothing",
 }
 #: Objects whose keys are names of tables or volumes, or notes.
@@ -103,11 +106,52 @@ def test_every_command_has_its_object_on_the_page() -> None:
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_the_objects_on_the_page_have_the_keys_of_real_ones(name: str, shop: Path) -> None:
-    """All of them, at every depth, with values of the same kind."""
+def test_the_objects_on_the_page_have_the_keys_of_real_ones(name: str, shop: Path, tmp_path: Path) -> None:
+    """All of them, at every depth, with values of the same kind; and the JSON Schema says the same of both."""
     written = next(json.loads(block.text) for block in blocks(DOCS / "json.md") if block.words[1] == name)
+    if name in ("init", "revision"):  # they write files
+        shop = copy_shop(tmp_path / "shop")
     found = _json(shop, RUN[name])
     assert [] == list(_differences(written, found, name))
+    schema = _closed(json.loads(page("output.schema.json")))
+    validator = jsonschema.Draft202012Validator({**schema, "anyOf": [{"$ref": f"#/$defs/{SCHEMAS.get(name, name)}"}]})
+    for given in (written, found):
+        assert [] == [error.message for error in validator.iter_errors(given)]
+
+
+def test_a_partial_failure_is_described_by_the_schema(tmp_path: Path) -> None:
+    """What was done before and what was left have their place beside the error."""
+    shop = copy_shop(tmp_path / "shop")
+    (shop / "seeds" / "reference" / "20260105_1135_broken.sql").write_text("SELECT no_such_column;\n", encoding="utf-8")
+    found = _json(shop, "upgrade --migrate --env test")
+    assert ["error", "steps", "left"] == list(found)
+    assert found["steps"]
+    assert found["left"]
+    schema = _closed(json.loads(page("output.schema.json")))
+    jsonschema.validate(found, {**schema, "anyOf": [{"$ref": "#/$defs/error"}]})
+
+
+def test_the_schema_is_one_and_names_every_object() -> None:
+    """Whoever validates against the whole of it gets an answer for each."""
+    schema = json.loads(page("output.schema.json"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert {SCHEMAS.get(name, name) for name in RUN} == {
+        each["$ref"].removeprefix("#/$defs/") for each in schema["anyOf"]
+    }
+
+
+#: The schemas of objects that several commands print.
+SCHEMAS = {"upgrade": "run"}
+
+
+def _closed(schema: Any) -> Any:
+    """Forbid keys that the schema does not name; whoever reads it may meet new ones, we may not."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    return {"additionalProperties": False} | closed if isinstance(closed.get("properties"), dict) else closed
 
 
 def _differences(written: Any, found: Any, where: str) -> list[str]:
