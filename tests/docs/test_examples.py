@@ -77,6 +77,18 @@ def test_the_commands_for_pipelines_are_commands(name: str) -> None:
         command.make_context(words[0], words[1:]).close()
 
 
+def test_both_install_alike() -> None:
+    """The image on the Python that the pipeline tests with, and by the same command."""
+    image = [line.split(maxsplit=1) for line in (CI / "Dockerfile").read_text(encoding="utf-8").splitlines()]
+    image = [line for line in image if line[0] != "#"]
+    assert ["FROM", "WORKDIR", "COPY", "RUN"] == [word for word, _ in image]
+    steps = _read("github-actions.yml")["jobs"]["seeds"]["steps"]
+    (version,) = (step["with"]["python-version"] for step in steps if "with" in step)
+    assert f"python:{version}-slim" == image[0][1]
+    (install,) = (step["run"] for step in steps if step.get("run", "").startswith("pip "))
+    assert install == image[3][1].replace("--no-cache-dir ", "")
+
+
 def test_the_pipeline_runs_on_an_empty_database(database_url: str, tmp_path: Path) -> None:
     """Its steps in order, with its variables; only the database is another."""
     copy = copy_shop(tmp_path / "shop")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -46,6 +48,23 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
         if not file.exists() or (anchor and anchor not in _anchors(file)):
             wrong.append(target)
     assert [] == wrong
+
+
+def test_the_site_is_built(tmp_path: Path) -> None:
+    """Every page of it, and those of the repository that they link to; a link that leads nowhere is an error."""
+    program = str(Path(sys.executable).parent / "mkdocs")
+    built = subprocess.run(
+        [program, "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (built.returncode, built.stderr)
+    for page in CHECKOUT.glob("docs/**/*.md"):
+        within = page.relative_to(CHECKOUT / "docs").with_suffix("")
+        folder = within.parent if within.name == "README" else within
+        assert "<h1" in (tmp_path / "site" / folder / "index.html").read_text(encoding="utf-8")
 
 
 def _without_blocks(page: Path) -> str:
