@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -18,6 +18,8 @@ class _Transactions(Protocol):
     def deferred_constraints(
         self, connection: Connection, tables: Sequence[sa.TableClause]
     ) -> AbstractContextManager[None]: ...
+
+    def delete_all(self, connection: Connection, table: sa.TableClause) -> None: ...
 
 
 class Emptying:
@@ -37,10 +39,21 @@ class Emptying:
         """
         with self.deferred_constraints(connection, tables):
             for table in tables:
-                connection.execute(sa.delete(table))
+                self.delete_all(connection, table)
 
-    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
-        """Let a table's numbers begin anew. Where ``transactional_ddl`` is False this may commit, and is repeatable."""
+    def delete_all(self, connection: Connection, table: sa.TableClause) -> None:
+        """Delete every row that a table itself holds, whatever is deferred at the moment."""
+        connection.execute(sa.delete(table))
+
+    def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
+        """Let a table's numbers begin anew, but for the ``sequences`` in ``going_on``.
+
+        Where ``transactional_ddl`` is False this may commit, and is repeatable.
+        """
+
+    def sequences(self, table: sa.Table) -> Mapping[sa.Column[Any], str]:
+        """Name the sequences that columns draw from and that other tables may draw from, too."""
+        return {}
 
     def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         """Leave out of a query the rows that a table shows but another one holds."""

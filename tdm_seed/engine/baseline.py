@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
+from tdm_seed.engine import content
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError
 from tdm_seed.history import History
@@ -35,7 +36,7 @@ def record(session: Session) -> None:
     """
     connection, history = session.connection, session.history
     with session.reading():
-        names = [table.name for table in data_tables(session)]
+        names = content.tables(session)
         known = _exists(connection, history)
     found = {name: rows for name in names if (rows := _looked_at(session, name)) != ()}
     if not found and not known:
@@ -45,9 +46,9 @@ def record(session: Session) -> None:
         table.create(connection, checkfirst=True)
         connection.execute(sa.delete(table))
         entries = [
-            {"table_name": name, "content": content}
+            {"table_name": name, "content": row}
             for name, rows in sorted(found.items())
-            for content in ([None] if rows is None else rows)
+            for row in ([None] if rows is None else rows)
         ]
         if entries:
             connection.execute(sa.insert(table), entries)
@@ -61,39 +62,28 @@ def read(connection: Connection, history: History) -> Baseline:
     query = sa.select(table.c.table_name, table.c.content).order_by(table.c.table_name, table.c.id)
     found: dict[str, tuple[str, ...] | None] = {}
     for name, rows in groupby(connection.execute(query), key=lambda row: str(row[0])):
-        contents = [content for _, content in rows]
-        found[name] = None if None in contents else tuple(contents)
+        written = [row for _, row in rows]
+        found[name] = None if None in written else tuple(written)
     return found
 
 
-def restore(connection: Connection, dialect: Dialect, table: sa.Table, rows: Sequence[str]) -> None:
-    """Insert the rows again, and prove that they are what they were.
-
-    Columns that were dropped since are left out, columns that came since take their default.
-
-    Raises:
-        DatabaseError: they are not, as where a trigger changes them.
-    """
+def holds(connection: Connection, dialect: Dialect, table: sa.Table, rows: Sequence[str]) -> bool:
+    """Tell whether a table holds exactly these rows, but for columns that were dropped or added since."""
+    now = _written(connection, dialect, table, len(rows))
+    if now is None or len(now) != len(rows):
+        return False
     wanted = [json.loads(row) for row in rows]
-    names = [column.name for column in _stored(table) if column.name in wanted[0]]
+    names = _common(table, wanted)
+    return _alike(map(json.loads, now), names) == _alike(wanted, names)
+
+
+def insert(connection: Connection, dialect: Dialect, table: sa.Table, rows: Sequence[str]) -> None:
+    """Insert the rows again; dropped columns are left out, columns that came since take their default."""
+    wanted = [json.loads(row) for row in rows]
+    names = _common(table, wanted)
     plain = sa.table(table.name, *map(sa.column, names), schema=table.schema)
     statement = sa.insert(plain).execution_options(**dialect.options_for_keys(table, names))
     connection.execute(statement, [{name: _value(row[name]) for name in names} for row in wanted])
-    now = [json.loads(row) for row in _written(connection, dialect, table, len(rows)) or ()]
-    if _alike(now, names) != _alike(wanted, names):
-        raise DatabaseError(
-            "the rows that were there before the first seed cannot be brought back as they were; nothing was changed",
-            table=table.name,
-            hint="A trigger or another session has changed them. Keep the table: `keep` in the environment's manifest.",
-        )
-
-
-def data_tables(session: Session) -> Iterator[sa.TableClause]:
-    """Give the tables of the default schema that are neither the tool's nor Alembic's."""
-    others = {"alembic_version", *session.history.own_tables, *session.alembic_tables()}
-    for _, name in session.schema.names():
-        if name not in others:
-            yield sa.table(name)
 
 
 def _exists(connection: Connection, history: History) -> bool:
@@ -148,7 +138,11 @@ def _written(connection: Connection, dialect: Dialect, table: sa.Table, most: in
     return None if any(len(row) > LONGEST_ROW for row in rows) else tuple(rows)
 
 
-def _alike(rows: Sequence[Mapping[str, Any]], names: Collection[str]) -> list[str]:
+def _common(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [column.name for column in _stored(table) if rows and column.name in rows[0]]
+
+
+def _alike(rows: Iterable[Mapping[str, Any]], names: Collection[str]) -> list[str]:
     return sorted(json.dumps([row[name] for name in names]) for row in rows)
 
 

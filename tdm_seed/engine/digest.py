@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tdm_seed.engine import content
 from tdm_seed.engine.session import Session
 from tdm_seed.history import since_reset
 from tdm_seed.loading.convert import plain_json
@@ -35,7 +36,7 @@ class TableDigest:
 
 
 def run(session: Session, entries: Sequence[Applied], tables: Iterable[str] = ()) -> list[TableDigest]:
-    """Digest the named tables, or all but the tool's and Alembic's.
+    """Digest the named tables, or all but the tool's and those in which migrations note what has run.
 
     Per row blake2b over canonical values, summed modulo 2^128: rows may come in any order and are streamed. A number
     that the database chose says nothing about content and differs after any rollback, so such columns are left out
@@ -45,12 +46,9 @@ def run(session: Session, entries: Sequence[Applied], tables: Iterable[str] = ()
     given = {str(name) for entry in history for name in _names(entry, "given")}
     chosen = {str(name) for entry in history for name in _names(entry, "numbered")}
     with session.reading():
-        schema = Schema(session.connection, session.dialect)
-        found = [schema.table(name) for name in tables] or [
-            schema.table(name)
-            for _, name in schema.names()
-            if name not in session.history.own_tables and name not in session.alembic_tables()
-        ]
+        schema = session.schema
+        schema.forget()  # a Seeder may live long, and others migrate
+        found = [schema.table(name) for name in tables] or [schema.table(name) for name in content.tables(session)]
         numbered = {
             (table.fullname, column.name)
             for table in _with_parents(schema, found)

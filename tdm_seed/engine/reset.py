@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import sqlalchemy as sa
-
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.orphans import ForeignKey
-from tdm_seed.engine import baseline
+from tdm_seed.engine import baseline, content, restoring, staying
+from tdm_seed.engine.emptying import children_first, count, empty
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import DatabaseError, Locked, Protected, TdmSeedError, UsageError
-from tdm_seed.graph import CycleError, order
+from tdm_seed.errors import Locked, Protected
 from tdm_seed.history import EVERY_SEED, environment_of
 from tdm_seed.values import Applied, Changes, Layer, State, StepResult
-
-#: How often tables are emptied whose triggers write into one another.
-_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -110,28 +103,25 @@ def _look(session: Session, entries: Sequence[Applied]) -> _Found:
     connection = session.connection
     if not entries:
         return _Found(Emptying(notes=("this database was never seeded, so whatever is in it stays",)), (), {})
-    names = [table.name for table in baseline.data_tables(session)]
+    names = content.tables(session)
     before = baseline.read(connection, session.history)
-    keys = _keys(session)
-    kept = _kept(session, names)
+    keys = staying.foreign_keys(session)
+    kept = staying.kept(session, keys, names, {name for name, rows in before.items() if rows is None})
     doomed = set(names) - set(kept)
-    for name in sorted(doomed & {name for name, rows in before.items() if rows is None}):
-        doomed.discard(name)
-        kept[name] = "it held rows before the first seed that cannot be brought back"
-        _keep_parents(session, keys, kept, doomed, name)
-    _refuse_pointing(session, keys, doomed)
+    staying.refuse(session, keys, doomed)
+    kept |= dict.fromkeys(content.of_migrations(session), "migrations note there what has run")
     back = {name: rows for name, rows in before.items() if rows and name in doomed}
-    counted = {name: _count(session, name) for name in sorted(doomed)}
+    counted = {name: count(session, name) for name in sorted(doomed)}
     notes = [
         f"{name} held rows before the first seed, and there is no such table any more"
-        for name in sorted(set(before) - set(names))
+        for name in sorted(set(before) - {name for _, name in session.schema.names()})
     ]
     emptying = Emptying(
         tuple(Emptied(name, rows, len(back.get(name, ()))) for name, rows in counted.items() if rows or name in back),
         tuple(KeptTable(name, reason) for name, reason in sorted(kept.items())),
         tuple(notes),
     )
-    return _Found(emptying, tuple(_children_first(doomed, keys)), back)
+    return _Found(emptying, tuple(children_first(doomed, keys)), back)
 
 
 def run(
@@ -163,11 +153,14 @@ def run(
                 f"a reset of the environment {session.environment.name!r} must be confirmed, and was not",
                 hint='Say --yes, or reset = "allow" in its manifest.',
             )
-        _empty(session, found.tables)
+        kept = [each.table for each in found.emptying.kept]
+        before = staying.rows(session, kept)
+        empty(session, found.tables)
         session.progress.reached("after emptying")
         if dialect.transactional_ddl:
-            _restart(session, found.tables)
-        _restore(session, found)
+            _restart(session, found.tables, restoring.going_on(session, kept, found.back))
+        restoring.restore(session, found.tables, found.back)
+        staying.prove(session, before)
         session.history.record(connection, _entry(session, found.emptying, started, now, heads))
         session.progress.reached("before commit")
         lock.check()
@@ -187,150 +180,14 @@ def complete(session: Session, entries: Sequence[Applied]) -> None:
     with session.translated(), session.dialect.transaction(session.connection, write=True):
         kept = entries[-1].note.get("kept", [])
         left = set(map(str, kept)) if isinstance(kept, list) else set()
-        _restart(session, [table.name for table in baseline.data_tables(session) if table.name not in left])
+        _restart(session, [name for name in content.tables(session) if name not in left])
 
 
-# ---- what stays ---------------------------------------------------------------------------------------------------
-
-
-def _kept(session: Session, names: Collection[str]) -> dict[str, str]:
-    """Take the manifest's ``keep``, with the parts of those tables."""
-    kept: dict[str, str] = {}
-    for name in session.environment.keep:
-        try:
-            table = session.schema.table(name)
-        except TdmSeedError as error:
-            raise UsageError(
-                f"`keep` names the table {name!r}, which does not exist",
-                hint=f"{error.hint or ''} Nothing was emptied. Correct `keep` in the environment's manifest.".strip(),
-            ) from error
-        if table.schema is None:
-            kept[table.name] = "the manifest keeps it"
-    parts = session.dialect.parts(session.connection)
-    while more := {child: parent for child, parent in parts.items() if parent in kept and child not in kept}:
-        kept |= {child: f"it is a part of {parent}" for child, parent in more.items()}
-    return {name: reason for name, reason in kept.items() if name in names}
-
-
-def _keys(session: Session) -> list[ForeignKey]:
-    """List the foreign keys of all schemas, those of the default one without its name."""
-    connection = session.connection
-    default = sa.inspect(connection).default_schema_name
-    found = session.dialect.foreign_keys(connection, [None, *session.dialect.other_schemas(connection)])
-    return sorted(
-        (
-            ForeignKey(key.child, key.columns, (None if key.parent[0] == default else key.parent[0], key.parent[1]), ())
-            for key in found
-        ),
-        key=str,
-    )
-
-
-def _keep_parents(
-    session: Session, keys: Sequence[ForeignKey], kept: dict[str, str], doomed: set[str], name: str
-) -> None:
-    """Keep what the rows of a kept table point to."""
-    for key in keys:
-        parent = key.parent[1]
-        if key.child == (None, name) and key.parent[0] is None and parent in doomed and _points(session, key):
-            doomed.discard(parent)
-            kept[parent] = f"rows of {name} point to it, which is kept"
-            _keep_parents(session, keys, kept, doomed, parent)
-
-
-def _refuse_pointing(session: Session, keys: Sequence[ForeignKey], doomed: Collection[str]) -> None:
-    """Refuse when rows that stay would lose what they point to, or go with it by ON DELETE CASCADE."""
-    for key in keys:
-        schema, child = key.child
-        stays = schema is not None or child not in doomed
-        if stays and key.parent[0] is None and key.parent[1] in doomed and _points(session, key):
-            shown = f"{schema}.{child}" if schema else child
-            why = "whose schema a reset leaves alone" if schema else "which is kept"
-            raise Protected(
-                f"rows of {shown}, {why}, point to {key.parent[1]}, which would be emptied",
-                table=child,
-                column=key.columns[0],
-                hint=f"Nothing was emptied. Keep {key.parent[1]}, too: `keep` in the environment's manifest"
-                + ("." if schema else f"; or do not keep {shown}."),
-            )
-
-
-def _points(session: Session, key: ForeignKey) -> bool:
-    table = sa.table(key.child[1], *map(sa.column, key.columns), schema=key.child[0])
-    filled = [table.c[name].is_not(None) for name in key.columns]
-    query = sa.select(sa.literal(1)).select_from(table).where(*filled).limit(1)
-    return session.connection.execute(query).first() is not None
-
-
-# ---- what goes ----------------------------------------------------------------------------------------------------
-
-
-def _children_first(names: Collection[str], keys: Iterable[ForeignKey]) -> list[str]:
-    """Sort tables so that each stands before those it points to; a circle is cut at one place."""
-    needs: dict[str, set[str]] = {name: set() for name in names}
-    for key in keys:
-        if key.child[0] is None and key.parent[0] is None and key.child[1] in needs and key.child[1] != key.parent[1]:
-            needs[key.child[1]].add(key.parent[1])
-    while True:
-        try:
-            return list(reversed(order(needs, key=str)))
-        except CycleError as error:
-            needs[error.cycle[0]].discard(error.cycle[1])
-
-
-def _count(session: Session, name: str) -> int:
-    table = sa.table(name)
-    query = session.dialect.own_rows(sa.select(sa.func.count()).select_from(table), table)
-    return int(session.connection.scalar(query) or 0)
-
-
-def _empty(session: Session, names: Sequence[str]) -> None:
-    """Empty the tables, and once more those that triggers have written to meanwhile.
-
-    Raises:
-        DatabaseError: triggers write faster.
-    """
-    left: Sequence[str] = names
-    for _ in range(_ROUNDS):
-        left = [name for name in left if _count(session, name)]
-        if not left:
-            return
-        session.dialect.empty(session.connection, [sa.table(name) for name in left])
-        left = names
-    if again := [name for name in names if _count(session, name)]:
-        raise DatabaseError(
-            "rows come back while the tables are emptied; nothing was changed",
-            table=again[0],
-            hint="A trigger writes them, or the application does. Keep the table, or stop what writes.",
-        )
-
-
-def _restart(session: Session, names: Iterable[str]) -> None:
+def _restart(session: Session, names: Iterable[str], going_on: Collection[str] = ()) -> None:
     for name in names:
         table = session.schema.table(name)
         if session.dialect.numbered(table) is not None:
-            session.dialect.restart_identity(session.connection, table)
-
-
-def _restore(session: Session, found: _Found) -> None:
-    """Bring rows back, parents first, prove what they point to, and lead sequences behind all numbers in use."""
-    connection, dialect = session.connection, session.dialect
-    tables = [session.schema.table(name) for name in reversed(found.tables) if name in found.back]
-    with dialect.deferred_constraints(connection, tables) if tables else nullcontext():
-        for table in tables:
-            baseline.restore(connection, dialect, table, found.back[table.name])
-    restarted = {_draws_from(session, session.schema.table(name)) for name in found.tables} - {None}
-    staying = [session.schema.table(kept.table) for kept in found.emptying.kept] if restarted else []
-    for table in (*tables, *(table for table in staying if _draws_from(session, table) in restarted)):
-        if dialect.numbered(table) is not None:
-            dialect.advance_identity(connection, table)
-
-
-def _draws_from(session: Session, table: sa.Table) -> str | None:
-    """Give the default of a numbered column, which tells whether two tables draw from the same sequence."""
-    column = session.dialect.numbered(table)
-    default = column.server_default if column is not None else None
-    return str(default.arg) if isinstance(default, sa.DefaultClause) else None
+            session.dialect.restart_identity(session.connection, table, going_on)
 
 
 def _entry(session: Session, emptying: Emptying, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:

@@ -117,7 +117,6 @@ class Seeder:
             TdmSeedError: as ``upgrade``.
         """
         with self._session.lock() as lock:
-            self._session.schema.forget()  # somebody may have migrated since the question was asked
             heads, entries = self._session.schema_heads(), self._session.entries()
             reset.check(self._session, entries)
             if not empty:

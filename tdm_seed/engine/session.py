@@ -125,6 +125,7 @@ class Session:
                 dry_run=dry_run,
             )
             with held as lock:
+                self.schema.forget()  # somebody may have migrated while we waited
                 yield lock
 
     @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,6 +34,14 @@ def refuse_view(table: sa.Table) -> None:
             table=table.name,
             hint="Write to the tables behind it; or write SQL, if the view takes rows.",
         )
+
+
+@contextmanager
+def _unknown_types() -> Iterator[None]:
+    """Take types that SQLAlchemy does not know for NullType, which is how they are treated on purpose."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        yield
 
 
 def _unambiguous(table: sa.Table) -> list[Reference] | None:
@@ -115,6 +125,16 @@ class Schema:
         """List the tables of the default schema, sorted."""
         return [(None, name) for name in sorted(self._inspector.get_table_names())]
 
+    def columns(self) -> dict[str, dict[str, sa.types.TypeEngine[Any]]]:
+        """Give the columns of every table of the default schema, with their types."""
+        with _unknown_types():
+            found = self._inspector.get_multi_columns()
+        return {name: {column["name"]: column["type"] for column in columns} for (_, name), columns in found.items()}
+
+    def is_view(self, table: sa.Table) -> bool:
+        """Tell whether a table is none."""
+        return table.name in self._views(table.schema)
+
     def forget(self) -> None:
         """Reflect anew from now on: a seed may have changed a table."""
         self._tables.clear()
@@ -126,9 +146,7 @@ class Schema:
         return None if schema == self._inspector.default_schema_name else schema
 
     def _reflect(self, schema: str | None, name: str) -> sa.Table:
-        with warnings.catch_warnings():
-            # Types that SQLAlchemy does not know stay NullType, which is how they are treated on purpose.
-            warnings.simplefilter("ignore", sa.exc.SAWarning)
+        with _unknown_types():
             table = sa.Table(name, self._metadata, schema=schema)
             self._inspector.reflect_table(table, None, resolve_fks=False)
             note_references(table, self._references(table))

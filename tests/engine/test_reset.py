@@ -369,24 +369,6 @@ def test_foreign_keys_are_looked_at_again_behind_the_emptying(play: Playground) 
     assert [] == play.rows("SELECT * FROM city")
 
 
-def test_a_table_that_may_not_be_read_does_not_stop_the_first_upgrade(postgresql_play: Playground) -> None:
-    """It is left alone by a reset, as what it holds is not known."""
-    play = postgresql_play
-    play.sql(
-        "CREATE ROLE seeder LOGIN",
-        "GRANT ALL ON SCHEMA public TO seeder",
-        "ALTER TABLE item OWNER TO seeder",
-        "INSERT INTO country VALUES ('IE', 'Ireland')",
-    )
-    owner = Playground(play.root, play.url)
-    try:
-        play.url = sa.make_url(play.url).set(username="seeder").render_as_string(hide_password=False)
-        play.item("one", 1)
-        assert ["one"] == play.ran()
-    finally:
-        owner.sql("DROP OWNED BY seeder", "DROP ROLE seeder")
-
-
 def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
     postgresql_play: Playground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

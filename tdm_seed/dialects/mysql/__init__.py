@@ -217,7 +217,7 @@ class MySQL(Dialect):
         """Give the AUTO_INCREMENT column."""
         return next((column for column in table.columns if column.autoincrement is True), None)
 
-    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+    def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Set AUTO_INCREMENT back, which commits. InnoDB makes of 1 what follows the largest number in use."""
         connection.exec_driver_sql(
             f"ALTER TABLE {connection.dialect.identifier_preparer.format_table(table)} AUTO_INCREMENT = 1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
@@ -222,11 +222,19 @@ class PostgreSQL(Dialect):
             return
         with self.deferred_constraints(connection, tables):
             for table in tables:
-                connection.execute(sa.delete(table).with_hint("ONLY", dialect_name=self.name))
+                self.delete_all(connection, table)
 
-    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+    def delete_all(self, connection: Connection, table: sa.TableClause) -> None:
+        """Leave out partitions and tables that inherit, which are emptied by themselves."""
+        connection.execute(sa.delete(table).with_hint("ONLY", dialect_name=self.name))
+
+    def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Restart the sequences of a table's columns, whoever owns them; a rollback takes it back."""
-        emptying.restart(connection, table)
+        emptying.restart(connection, table, going_on)
+
+    def sequences(self, table: sa.Table) -> Mapping[sa.Column[Any], str]:
+        """Name those in defaults; the sequence of an identity column is nobody else's."""
+        return {column: sequence for column in table.columns if (sequence := identity.sequence_of(column))}
 
     def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         """Leave the rows of partitions and of tables that inherit to those."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -45,14 +45,14 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause]) -> bool:
     return True
 
 
-def restart(connection: Connection, table: sa.Table) -> None:
-    """Restart the sequence of every column that draws from one."""
+def restart(connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
+    """Restart the sequence of every column that draws from one, but for those named."""
     for column in table.columns:
         sequence = sequence_of(column)
         if column.identity is not None:
             owned = sa.func.pg_get_serial_sequence(as_text(connection, table), column.name)
             sequence = connection.scalar(sa.select(owned))
-        if sequence:
+        if sequence and sequence not in going_on:
             connection.exec_driver_sql(f"ALTER SEQUENCE {sequence} RESTART".replace("%", "%%"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -231,7 +231,7 @@ class SQLite(Dialect):
         for table in tables:
             connection.execute(sa.delete(table))
 
-    def restart_identity(self, connection: Connection, table: sa.Table) -> None:
+    def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Forget the largest number ever given; only AUTOINCREMENT remembers it."""
         if connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").first():
             connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
