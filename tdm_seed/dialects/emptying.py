@@ -31,11 +31,13 @@ class Emptying:
         with self.transaction(connection, write=True):
             yield
 
-    def empty(self: _Transactions, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+    def empty(
+        self: _Transactions, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]
+    ) -> None:
         """Delete every row of these tables, which come children first, inside ``emptying``.
 
         No rows of other tables point to them: the caller has looked. Never by a statement that takes other tables
-        along.
+        along, but for those in ``spare``, which hold no rows and are to be emptied, too.
         """
         with self.deferred_constraints(connection, tables):
             for table in tables:
@@ -66,6 +68,9 @@ class Emptying:
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the schemas from which foreign keys may lead into the default one."""
         return []
+
+    def see_all(self, connection: Connection) -> None:
+        """For the rest of the transaction, let no row be hidden, and each value be written alike whoever reads it."""
 
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """Select a column as the driver gives it, in a form that an INSERT without types writes back exactly."""

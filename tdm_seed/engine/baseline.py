@@ -106,6 +106,7 @@ def _looked_at(session: Session, name: str) -> tuple[str, ...] | None:
     connection, dialect, table = session.connection, session.dialect, sa.table(name)
     try:
         with session.reading():
+            dialect.see_all(connection)
             query = dialect.own_rows(sa.select(sa.literal(1)).select_from(table), table).limit(1)
             if connection.execute(query).first() is None:
                 return ()

@@ -41,13 +41,15 @@ def empty(session: Session, names: Sequence[str]) -> None:
     Raises:
         DatabaseError: triggers write faster.
     """
-    left: Sequence[str] = names
     for _ in range(ROUNDS):
-        left = [name for name in left if count(session, name)]
-        if not left:
+        holding = {name for name in names if count(session, name)}
+        if not holding:
             return
-        session.dialect.empty(session.connection, [sa.table(name) for name in left])
-        left = names
+        session.dialect.empty(
+            session.connection,
+            [sa.table(name) for name in names if name in holding],
+            [sa.table(name) for name in names if name not in holding],
+        )
     if again := [name for name in names if count(session, name)]:
         raise DatabaseError(
             "rows come back while the tables are emptied; nothing was changed",

@@ -103,6 +103,7 @@ def _look(session: Session, entries: Sequence[Applied]) -> _Found:
     connection = session.connection
     if not entries:
         return _Found(Emptying(notes=("this database was never seeded, so whatever is in it stays",)), (), {})
+    session.dialect.see_all(connection)
     names = content.tables(session)
     before = baseline.read(connection, session.history)
     keys = staying.foreign_keys(session)

@@ -139,3 +139,49 @@ def test_a_sequence_that_rows_which_come_back_have_drawn_from_goes_on(postgresql
     play.sql("INSERT INTO ticket DEFAULT VALUES")
     reset(play, empty=True)
     assert [(2, "T-3")] == play.rows("INSERT INTO ticket DEFAULT VALUES RETURNING id, code")
+
+
+def test_no_trigger_for_rows_fires_where_tables_are_truncated(postgresql_play: Playground) -> None:
+    """Also where a table points to others that has no row at the moment."""
+    play = postgresql_play
+    noting(play, "country", "INSERT INTO item VALUES (9, 'fired')", when="DELETE")
+    play.seed("austria", 'def upgrade(db):\n    db.insert("country", {"code": "AT", "name": "Austria"})\n')
+    play.ran()
+    reset(play, empty=True)
+    assert ([], []) == (play.items(), play.rows("SELECT * FROM country"))
+    play.sql("CREATE SCHEMA other", "CREATE TABLE other.visit (code varchar(2) REFERENCES country)")
+    play.ran()
+    reset(play, empty=True)
+    assert [] == play.rows("SELECT * FROM country")
+
+
+def test_dates_come_back_whoever_reads_and_writes_them(postgresql_play: Playground) -> None:
+    """The style in which a role or database writes dates is its own, and may change."""
+    play = postgresql_play
+    name = sa.make_url(play.url).database
+    play.sql("CREATE TABLE diary (day date, span interval)", "INSERT INTO diary VALUES ('2024-03-04', '1-2')")
+    play.sql(f"ALTER DATABASE {name} SET datestyle = 'SQL, DMY'")
+    play.sql(f"ALTER DATABASE {name} SET intervalstyle = 'sql_standard'")
+    play.item("one", 1)
+    play.ran()
+    play.sql(f"ALTER DATABASE {name} SET datestyle = 'SQL, MDY'")
+    reset(play, empty=True)
+    assert [(True, True)] == play.rows("SELECT day = '2024-03-04', span = interval '14 mons' FROM diary")
+
+
+def test_rows_that_a_policy_hides_are_not_taken_away(seeder: Playground) -> None:
+    """A table with policies for the role cannot be counted, let alone be brought back, so it stays."""
+    owner = owner_of(seeder)
+    owner.sql(
+        "CREATE TABLE secret (id integer)",
+        "INSERT INTO secret VALUES (1), (2)",
+        "ALTER TABLE secret ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY few ON secret USING (id > 1)",
+        f"GRANT ALL ON secret TO {sa.make_url(seeder.url).username}",
+        f"GRANT ALL ON country, city TO {sa.make_url(seeder.url).username}",
+    )
+    keep(seeder, "city")
+    seeder.item("one", 1)
+    seeder.ran()
+    assert "secret" in [each.table for each in reset(seeder, empty=True).emptying.kept]
+    assert [(1,), (2,)] == sorted(owner.rows("SELECT id FROM secret"))

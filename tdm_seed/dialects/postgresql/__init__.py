@@ -216,9 +216,9 @@ class PostgreSQL(Dialect):
         """Move the sequence behind the largest number, whoever owns it, never backwards."""
         identity.advance(connection, table)
 
-    def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+    def empty(self, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> None:
         """TRUNCATE them all in one statement, without CASCADE; where tables outside point to them, DELETE."""
-        if emptying.truncate(connection, tables):
+        if emptying.truncate(connection, tables, spare):
             return
         with self.deferred_constraints(connection, tables):
             for table in tables:
@@ -249,6 +249,10 @@ class PostgreSQL(Dialect):
         inspector = sa.inspect(connection)
         known = {inspector.default_schema_name, "information_schema"}
         return [name for name in inspector.get_schema_names() if name not in known]
+
+    def see_all(self, connection: Connection) -> None:
+        """Refuse to read what a policy hides, and write values as text in one style."""
+        emptying.see_all(connection)
 
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """Give a value of any type as text, which the column's type reads back."""

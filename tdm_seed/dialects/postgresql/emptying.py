@@ -9,40 +9,64 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.postgresql.identity import as_text, sequence_of
 
-_GIVEN = "(SELECT CAST(CAST(:tables AS text[]) AS regclass[]) AS tables) AS given"
-#: Whether a foreign key of another table leads into these.
-_POINTED_AT = sa.text(
-    f"SELECT EXISTS (SELECT FROM pg_constraint c, {_GIVEN} WHERE c.contype = 'f' "
-    "AND c.confrelid = ANY(given.tables) AND c.conrelid <> ALL(given.tables))"
+_NUMBERS = sa.text("SELECT CAST(CAST(unnest(CAST(:tables AS text[])) AS regclass) AS bigint)")
+#: The tables from which a foreign key leads into these, and that are none of these.
+_POINTING = sa.text(
+    "SELECT DISTINCT CAST(conrelid AS bigint) FROM pg_constraint WHERE contype = 'f' "
+    "AND CAST(confrelid AS bigint) = ANY(:tables) AND CAST(conrelid AS bigint) <> ALL(:tables)"
 )
 #: Those of the tables that hold rows of their own: a partitioned one has none, and takes no ONLY.
 _HOLDING = sa.text(
-    f"SELECT CAST(CAST(c.oid AS regclass) AS text) FROM pg_class c, {_GIVEN} "
-    "WHERE c.oid = ANY(given.tables) AND c.relkind = 'r' ORDER BY 1"
+    "SELECT CAST(CAST(oid AS regclass) AS text) FROM pg_class WHERE CAST(oid AS bigint) = ANY(:tables) "
+    "AND relkind = 'r' ORDER BY 1"
 )
 #: How long TRUNCATE waits for those who use a table, where nobody has set a limit: a reader that idles in its
 #: transaction would otherwise hold us for good, and everybody who comes after us.
 PATIENCE = "60s"
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
+#: pg_dump sets the same, but for the last.
+_PLAINLY = sa.select(*(
+    sa.func.set_config(name, value, True)
+    for name, value in {
+        "row_security": "off",
+        "datestyle": "ISO",
+        "intervalstyle": "postgres",
+        "extra_float_digits": "3",
+        "bytea_output": "hex",
+        "xmloption": "content",
+        "lc_monetary": "C",
+    }.items()
+))  # fmt: skip
 _PARTS = sa.text(
     "SELECT c.relname AS child, p.relname AS parent FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
     "JOIN pg_class p ON p.oid = i.inhparent WHERE pg_table_is_visible(c.oid) AND pg_table_is_visible(p.oid)"
 )
 
 
-def truncate(connection: Connection, tables: Sequence[sa.TableClause]) -> bool:
-    """Truncate these tables and no other; False where the server would not do that without CASCADE.
+def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> bool:
+    """Truncate these tables and no other but ``spare`` ones; False where the server would not do that without CASCADE.
 
-    It looks at foreign keys and not at rows: an empty table that points to one of these is enough. So partitions that
-    have a partitioned table among these for a parent come with whatever points to that.
+    It looks at foreign keys and not at rows: an empty table that points to one of these is enough, so it must come
+    along. And partitions that have a partitioned table among these for a parent come with whatever points to that.
     """
-    names = {"tables": [as_text(connection, table) for table in tables]}
-    if connection.scalar(_POINTED_AT, names):
-        return False
+    chosen, at_hand = _numbers(connection, tables), set(_numbers(connection, spare))
+    while pointing := connection.scalars(_POINTING, {"tables": chosen}).all():
+        if not at_hand.issuperset(pointing):
+            return False
+        chosen += pointing
     connection.execute(_LIMIT, {"limit": PATIENCE})
-    if holding := connection.scalars(_HOLDING, names).all():
+    if holding := connection.scalars(_HOLDING, {"tables": chosen}).all():
         connection.exec_driver_sql("TRUNCATE " + ", ".join(f"ONLY {name}" for name in holding).replace("%", "%%"))
     return True
+
+
+def see_all(connection: Connection) -> None:
+    """Set aside what roles and databases may have set: policies for rows, and how values are written as text."""
+    connection.execute(_PLAINLY)
+
+
+def _numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+    return list(connection.scalars(_NUMBERS, {"tables": [as_text(connection, table) for table in tables]}))
 
 
 def restart(connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:

@@ -226,7 +226,7 @@ class SQLite(Dialect):
         finally:
             driver.execute("PRAGMA foreign_keys=ON")
 
-    def empty(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+    def empty(self, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> None:
         """Delete all rows without looking at each, which SQLite does where there is neither WHERE nor trigger."""
         for table in tables:
             connection.execute(sa.delete(table))
