@@ -65,6 +65,10 @@ class Emptying:
         """Name the tables whose rows are seen through another one, with that one."""
         return {}
 
+    def inner_tables(self, connection: Connection) -> list[str]:
+        """Name the tables that others are made of, and that nobody writes to by themselves."""
+        return []
+
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the schemas from which foreign keys may lead into the default one."""
         return []

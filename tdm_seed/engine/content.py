@@ -21,8 +21,8 @@ _NOTES: Final = frozenset({
 
 def tables(session: Session) -> list[str]:
     """Name the tables with content: neither the tool's, nor those in which migrations note what has run."""
-    known, notes = _known(session), set(of_migrations(session))
-    return [name for _, name in session.schema.names() if name not in known and name not in notes]
+    out = {*_known(session), *of_migrations(session), *session.dialect.inner_tables(session.connection)}
+    return [name for _, name in session.schema.names() if name not in out]
 
 
 def of_migrations(session: Session) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from tdm_seed.errors import DatabaseError, UsageError
+from tdm_seed.errors import DatabaseError, Protected, UsageError
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.test_reset import SHOP, create, reset
 
@@ -185,3 +185,38 @@ def test_rows_that_a_policy_hides_are_not_taken_away(seeder: Playground) -> None
     seeder.ran()
     assert "secret" in [each.table for each in reset(seeder, empty=True).emptying.kept]
     assert [(1,), (2,)] == sorted(owner.rows("SELECT id FROM secret"))
+
+
+def test_a_foreign_key_that_spells_its_table_otherwise_is_seen(sqlite_play: Playground) -> None:
+    """The database finds the table in any case, so a kept row must not lose what it points to."""
+    play = sqlite_play
+    play.sql("CREATE TABLE visit (id INTEGER PRIMARY KEY, code VARCHAR(2) REFERENCES Country (code))")
+    keep(play, "visit")
+    play.seed("shop", SHOP)
+    play.ran()
+    play.sql("INSERT INTO visit VALUES (1, 'AT')")
+    with pytest.raises(Protected, match="rows of visit, which is kept, point to country"):
+        reset(play)
+    assert 2 == len(play.rows("SELECT * FROM country"))
+
+
+def test_a_full_text_index_works_on_behind_a_reset(sqlite_play: Playground) -> None:
+    """What such a table is made of is not touched; one over another table follows that by its triggers."""
+    play = sqlite_play
+    play.item("one", 1)
+    play.ran()
+    play.sql(
+        "CREATE VIRTUAL TABLE docs USING fts5(body)",
+        "CREATE VIRTUAL TABLE labels USING fts5(label, content='item', content_rowid='id')",
+        "CREATE TRIGGER i AFTER INSERT ON item BEGIN INSERT INTO labels(rowid, label) VALUES (NEW.id, NEW.label); END",
+        "CREATE TRIGGER d AFTER DELETE ON item BEGIN "
+        "INSERT INTO labels(labels, rowid, label) VALUES ('delete', OLD.id, OLD.label); END",
+        "INSERT INTO labels(labels) VALUES ('rebuild')",
+        "INSERT INTO docs VALUES ('hello')",
+    )
+    assert ["city", "country", "docs", "item", "labels"] == [each.table for each in play.digest()]
+    reset(play)
+    assert [] == play.rows("SELECT * FROM docs")
+    play.sql("INSERT INTO docs VALUES ('hello again')", "INSERT INTO labels(labels) VALUES ('integrity-check')")
+    assert 1 == len(play.rows("SELECT * FROM docs WHERE docs MATCH 'hello'"))
+    assert [(1,)] == play.rows("SELECT rowid FROM labels WHERE labels MATCH 'one'")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from tdm_seed.dialects.autocommit import refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
-from tdm_seed.dialects.orphans import orphan
+from tdm_seed.dialects.orphans import ForeignKey, orphan
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Uncut
@@ -33,6 +34,15 @@ _FOREIGN_KEYS = (
 _DECLARED_DEFERRED = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%initially%deferred%' ORDER BY name"
 )
+
+
+#: The lists of tables by kind, which SQLite keeps since 3.37.
+_KINDS = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = :kind ORDER BY name"
+_KNOWS_KINDS = sqlite3.sqlite_version_info >= (3, 37)
+
+
+def _tables(connection: Connection, kind: str) -> list[str]:
+    return list(connection.scalars(sa.text(_KINDS), {"kind": kind})) if _KNOWS_KINDS else []
 
 
 class SQLite(Dialect):
@@ -227,9 +237,29 @@ class SQLite(Dialect):
             driver.execute("PRAGMA foreign_keys=ON")
 
     def empty(self, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> None:
-        """Delete all rows without looking at each, which SQLite does where there is neither WHERE nor trigger."""
+        """Delete all rows without looking at each, which SQLite does where there is neither WHERE nor trigger.
+
+        Virtual tables come last, and only if they still hold rows: an index over another table shows the rows of that,
+        and follows it by triggers.
+        """
+        virtual = set(_tables(connection, "virtual"))
         for table in tables:
-            connection.execute(sa.delete(table))
+            if table.name not in virtual:
+                self.delete_all(connection, table)
+        for table in tables:
+            if table.name in virtual and connection.execute(sa.select(sa.literal(1)).select_from(table)).first():
+                self.delete_all(connection, table)
+
+    def inner_tables(self, connection: Connection) -> list[str]:
+        """Name what virtual tables are made of: an FTS5 index without its ``_data`` cannot be opened any more."""
+        return _tables(connection, "shadow")
+
+    def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[ForeignKey]:
+        """Spell the tables as they are named: a foreign key may write them in any case."""
+        named = {name.lower(): name for name in sa.inspect(connection).get_table_names()}
+        for key in super().foreign_keys(connection, schemas):
+            schema, parent = key.parent
+            yield replace(key, parent=(schema, named.get(parent.lower(), parent)))
 
     def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Forget the largest number ever given; only AUTOINCREMENT remembers it."""
