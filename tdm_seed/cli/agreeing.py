@@ -72,7 +72,8 @@ def _relabel(options: Options, name: str, yes: bool) -> None:
     if options.as_json:
         output.say_json(said)
     elif not options.quiet:
-        output.say(f"{said['database']} is {name!r} now; it was {done.before!r}.")
+        became = f"now; it was {done.before!r}" if said["changed"] else "already"
+        output.say(f"{said['database']} is {name!r} {became}.")
 
 
 @click.command()

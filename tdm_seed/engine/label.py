@@ -34,12 +34,13 @@ def look(session: Session, entries: Sequence[Applied], name: str) -> Relabelled:
     project.environment(name)
     before = environment_of(entries)
     if before is None:
+        since = "since it was emptied" if entries else "ever"
         raise UsageError(
-            "no seed was ever applied to this database, so it carries no environment's name",
+            f"no seed was applied to this database {since}, so it carries no environment's name",
             hint=f"`tdm-seed upgrade --env {name}` gives it one.",
         )
     url = resolve_url(session.environment)
-    for other in project.environments():
+    for other in project.environments() if before != name else ():
         environment = project.environment(other)
         if environment.protected and hosts.lists(environment, url):
             raise Protected(

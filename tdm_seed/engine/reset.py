@@ -73,6 +73,12 @@ def check(session: Session, entries: Sequence[Applied]) -> None:
             f"the environment {environment.name!r} forbids a reset", hint='Its manifest says reset = "forbid".'
         )
     marked = environment_of(entries)
+    if marked is None and entries and entries[-1].environment != environment.name:
+        raise Protected(
+            f"this database was last emptied as {entries[-1].environment!r}, so it is not reset as "
+            f"{environment.name!r}",
+            hint=f"`tdm-seed upgrade --env {environment.name}` seeds what is empty; after that, the database is its.",
+        )
     if marked not in (None, environment.name):
         raise Protected(
             f"this database was seeded as {marked!r}, so it is not reset as {environment.name!r}",

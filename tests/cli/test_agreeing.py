@@ -26,6 +26,7 @@ def test_a_database_is_relabelled_only_when_somebody_says_so(project: Small, too
     said = tool("stamp", "--environment", "small", "--yes")
     assert (0, f"sqlite:///{project.root}/dev.db is 'small' now; it was 'dev'.\n") == (said.code, said.out)
     assert 7 == tool("upgrade").code
+    assert f"sqlite:///{project.root}/dev.db is 'small' already.\n" == tool("stamp", "--environment", "small").out
     assert {"before": "small", "changed": False} == {
         key: tool("stamp", "--environment", "small", "--yes", "--json").json[key] for key in ("before", "changed")
     }

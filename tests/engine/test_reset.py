@@ -273,6 +273,22 @@ def test_another_environments_database_is_not_emptied(play: Playground) -> None:
     assert [1] == play.items()
 
 
+def test_an_emptied_database_is_not_emptied_by_another_environment(play: Playground) -> None:
+    """What the first one keeps is still there; to be seeded by another one is enough to become its."""
+    play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["country"]\nscenarios'))
+    play.manifest("demo")
+    play.item("one", 1, layer="scenario")
+    play.ran()
+    play.sql("INSERT INTO country VALUES ('AT', 'Austria')")
+    reset(play, empty=True)
+    with pytest.raises(Protected) as refused:
+        reset(play, "demo")
+    assert "this database was last emptied as 'dev', so it is not reset as 'demo'" == refused.value.message
+    assert [("AT",)] == play.rows("SELECT code FROM country")
+    assert ["one"] == play.ran(environment="demo")
+    assert {"country": 1, "item": 1} == {each.table: each.rows for each in reset(play, "demo").emptying.tables}
+
+
 def test_what_is_not_confirmed_is_not_done_unless_the_manifest_allows_it(sqlite_play: Playground) -> None:
     """The default is to confirm."""
     sqlite_play.item("one", 1)

@@ -85,11 +85,14 @@ def test_a_name_that_is_no_environment_is_refused(sqlite_play: Playground) -> No
     """Nobody could ever work with it; nor is there a name to change where nothing was seeded."""
     sqlite_play.item("first", 1)
     with sqlite_play.seeder() as seeder:
-        with pytest.raises(UsageError, match="carries no environment's name"):
+        with pytest.raises(UsageError, match="no seed was applied to this database ever, so it carries no"):
             seeder.relabel("dev")
         seeder.upgrade()
         with pytest.raises(UsageError, match="moon"):
             seeder.relabel("moon")
+        seeder.reset(confirmed=True, empty=True)
+        with pytest.raises(UsageError, match="since it was emptied"):
+            seeder.relabel("dev")
 
 
 def test_a_host_of_a_protected_environment_keeps_its_name(play: Playground) -> None:
