@@ -181,13 +181,22 @@ def complete(session: Session, entries: Sequence[Applied]) -> None:
 
     Called behind the emptying, and by the next upgrade in case that never came to it: it can be repeated at will, for
     such databases never hand out a number below one that is in use.
+
+    Raises:
+        Locked: somebody uses one of the tables.
     """
     if not entries or entries[-1].state is not State.RESET or session.dialect.transactional_ddl:
         return
-    with session.translated(), session.dialect.transaction(session.connection, write=True):
-        kept = entries[-1].note.get("kept", [])
-        left = set(map(str, kept)) if isinstance(kept, list) else set()
-        _restart(session, [name for name in content.tables(session) if name not in left])
+    try:
+        with session.translated(), session.dialect.transaction(session.connection, write=True):
+            kept = entries[-1].note.get("kept", [])
+            left = set(map(str, kept)) if isinstance(kept, list) else set()
+            _restart(session, [name for name in content.tables(session) if name not in left])
+    except Locked as error:
+        raise Locked(
+            f"the tables are emptied, but their numbers cannot begin anew: {error.message}",
+            hint="Somebody uses one of them. `tdm-seed upgrade` goes on when they are done.",
+        ) from error
 
 
 def _restart(session: Session, names: Iterable[str], going_on: Collection[str] = ()) -> None:

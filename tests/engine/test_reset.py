@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from tdm_seed.dialects import mysql
 from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.engine import baseline
 from tdm_seed.engine.reset import ResetResult
@@ -397,6 +398,22 @@ def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
         with pytest.raises(Locked, match="lock timeout"):
             reset(postgresql_play)
     assert [1] == postgresql_play.items()
+
+
+def test_numbers_that_somebody_holds_up_are_waited_for_and_not_for_ever(
+    mysql_play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emptying stands then, which is told, and the next upgrade completes it."""
+    monkeypatch.setattr(mysql, "PATIENCE", 1)
+    mysql_play.seed("shop", SHOP)
+    mysql_play.ran()
+    with mysql_play.connection() as reader:
+        reader.exec_driver_sql("SELECT * FROM city")
+        with pytest.raises(Locked, match="the tables are emptied, but their numbers cannot begin anew"):
+            reset(mysql_play)
+    assert [] == mysql_play.rows("SELECT * FROM city")
+    assert ["shop"] == mysql_play.ran()
+    assert [(1,), (2,)] == mysql_play.rows("SELECT id FROM city ORDER BY id")
 
 
 def test_a_sequence_that_a_kept_table_shares_goes_on(postgresql_play: Playground) -> None:

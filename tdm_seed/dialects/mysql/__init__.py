@@ -33,6 +33,11 @@ _TEMPORARY = (("CREATE", "TEMPORARY"), ("DROP", "TEMPORARY"))
 _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 
 
+#: Seconds that ALTER TABLE waits for those who use the table; the server's own limit is a day, or a year, and whoever
+#: comes after us waits behind us.
+PATIENCE = 60
+
+
 class MySQL(Dialect):
     """MySQL 8 and MariaDB 10.6 and later."""
 
@@ -219,9 +224,13 @@ class MySQL(Dialect):
 
     def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Set AUTO_INCREMENT back, which commits. InnoDB makes of 1 what follows the largest number in use."""
-        connection.exec_driver_sql(
-            f"ALTER TABLE {connection.dialect.identifier_preparer.format_table(table)} AUTO_INCREMENT = 1"
-        )
+        named = connection.dialect.identifier_preparer.format_table(table)
+        connection.exec_driver_sql(f"SET @tdm_seed_wait = @@lock_wait_timeout, lock_wait_timeout = {PATIENCE}")
+        try:
+            connection.exec_driver_sql(f"ALTER TABLE {named} AUTO_INCREMENT = 1")
+        finally:
+            if not connection.invalidated:
+                connection.exec_driver_sql("SET lock_wait_timeout = @tdm_seed_wait")
 
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """Give a FLOAT as a double: by itself it is shown with six digits."""
