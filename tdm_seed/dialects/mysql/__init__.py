@@ -248,6 +248,10 @@ class MySQL(Dialect):
         if not connection.invalidated:
             connection.exec_driver_sql(checks.ON)
 
+    def other_schemas(self, connection: Connection) -> list[str]:
+        """List the databases of the server whose tables point into this one, as far as the user may see them."""
+        return reflected.pointing_databases(connection)
+
     def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[ForeignKey]:
         """Ask for all at once: reflection reads the definition of every table of the schema."""
         return reflected.foreign_keys(connection, schemas)

@@ -24,6 +24,11 @@ _FOREIGN_KEYS = sa.text(
     "WHERE table_schema = :schema AND referenced_table_name IS NOT NULL ORDER BY 1, 2, ordinal_position"
 )
 
+_POINTING = sa.text(
+    "SELECT DISTINCT table_schema FROM information_schema.key_column_usage "
+    "WHERE referenced_table_schema = :schema AND table_schema <> :schema ORDER BY 1"
+)
+
 
 class Bits(sa.Integer):
     """A column of bits, read as the number that it is; the driver gives bytes."""
@@ -57,6 +62,11 @@ def refine(connection: Connection, table: sa.Table, *, mariadb: bool) -> None:
         for column in table.columns:
             if f"json_valid(`{column.name}`)" in clauses:
                 column.type = types.JSON()
+
+
+def pointing_databases(connection: Connection) -> list[str]:
+    """Name the other databases whose tables point into the default one."""
+    return list(connection.scalars(_POINTING, {"schema": connection.dialect.default_schema_name}))
 
 
 def foreign_keys(connection: Connection, schemas: Collection[str | None]) -> Iterator[ForeignKey]:

@@ -216,6 +216,13 @@ class PostgreSQL(Dialect):
         """Move the sequence behind the largest number, whoever owns it, never backwards."""
         identity.advance(connection, table)
 
+    @contextmanager
+    def emptying(self, connection: Connection) -> Iterator[None]:
+        """Wait at most a minute for whoever uses a table."""
+        with super().emptying(connection):
+            emptying.be_impatient(connection)
+            yield
+
     def empty(self, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> None:
         """TRUNCATE them all in one statement, without CASCADE; where tables outside point to them, DELETE."""
         if emptying.truncate(connection, tables, spare):

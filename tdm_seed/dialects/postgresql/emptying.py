@@ -20,8 +20,8 @@ _HOLDING = sa.text(
     "SELECT CAST(CAST(oid AS regclass) AS text) FROM pg_class WHERE CAST(oid AS bigint) = ANY(:tables) "
     "AND relkind = 'r' ORDER BY 1"
 )
-#: How long TRUNCATE waits for those who use a table, where nobody has set a limit: a reader that idles in its
-#: transaction would otherwise hold us for good, and everybody who comes after us.
+#: How long a reset waits for those who use a table, where nobody has set a limit: whoever idles in a transaction would
+#: otherwise hold us for good, and everybody who comes after us.
 PATIENCE = "60s"
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
 #: pg_dump sets the same, but for the last.
@@ -54,10 +54,14 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Se
         if not at_hand.issuperset(pointing):
             return False
         chosen += pointing
-    connection.execute(_LIMIT, {"limit": PATIENCE})
     if holding := connection.scalars(_HOLDING, {"tables": chosen}).all():
         connection.exec_driver_sql("TRUNCATE " + ", ".join(f"ONLY {name}" for name in holding).replace("%", "%%"))
     return True
+
+
+def be_impatient(connection: Connection) -> None:
+    """Let no statement of this transaction wait for ever."""
+    connection.execute(_LIMIT, {"limit": PATIENCE})
 
 
 def see_all(connection: Connection) -> None:
