@@ -102,6 +102,10 @@ class Dialect(Emptying):
         """Give the file that a URL stands for, where the database is a file."""
         return None
 
+    def standing_in(self, url: URL) -> URL | None:
+        """Give an empty database to read from where to connect would make one; None where there is one."""
+        return None
+
     def in_memory(self, url: URL) -> bool:
         """Tell whether the database lives and dies with one connection."""
         return False

@@ -34,9 +34,9 @@ def look(session: Session, entries: Sequence[Applied], name: str) -> Relabelled:
     project.environment(name)
     before = environment_of(entries)
     if before is None:
-        since = "since it was emptied" if entries else "ever"
+        what = "applied to this database since it was emptied" if entries else "ever applied to this database"
         raise UsageError(
-            f"no seed was applied to this database {since}, so it carries no environment's name",
+            f"no seed was {what}, so it carries no environment's name",
             hint=f"`tdm-seed upgrade --env {name}` gives it one.",
         )
     url = resolve_url(session.environment)

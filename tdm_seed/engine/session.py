@@ -51,6 +51,8 @@ class Session:
     history: History = field(init=False)
     schema_version: SchemaVersion | None = field(init=False)
     names: tuple[str, ...] = field(init=False)
+    #: Whether an empty database is read in place of a file that is not there yet.
+    stands_in: bool = field(init=False)
 
     def open(self) -> Session:
         """Connect, after checking that the host may be touched at all.
@@ -65,11 +67,17 @@ class Session:
         project = self.environment.project
         self.history = History(project.history_table, project.history_schema)
         self.schema_version = SchemaVersion.of(project)
+        empty = self.dialect.standing_in(self.url)
+        self._connect(empty or self.url)
+        self.stands_in = empty is not None
+        return self
+
+    def _connect(self, url: URL) -> None:
         try:
-            self.engine = self.dialect.engine(self.url, f"tdm-seed {self.holder}")
+            self.engine = self.dialect.engine(url, f"tdm-seed {self.holder}")
             self.connection = self.engine.connect()
         except self.dialect.driver_errors as error:
-            raise self.dialect.translate_error(error, self.url) from error
+            raise self.dialect.translate_error(error, url) from error
         except (OSError, TypeError, ValueError) as error:  # what drivers make of options that they do not know
             raise UsageError(
                 f"the driver does not take this URL: {error}", hint="Look at the options behind its question mark."
@@ -77,7 +85,6 @@ class Session:
         with self.reading():
             self.names = self.dialect.names(self.connection)
             self.schema = Schema(self.connection, self.dialect)
-        return self
 
     def close(self, *_: object) -> None:
         """Give the connection back."""
@@ -114,7 +121,11 @@ class Session:
 
     @contextmanager
     def lock(self, *, dry_run: bool = False) -> Iterator[HeldLock]:
-        """Be the only runner on this database."""
+        """Be the only runner on this database, which is made now if it is a file that is not there yet."""
+        if self.stands_in and not dry_run:
+            self.close()
+            self._connect(self.url)
+            self.stands_in = False
         with self.translated():
             held = self.dialect.lock(
                 self.connection,

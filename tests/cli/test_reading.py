@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import COUNTRIES, GREETINGS, PEOPLE, Small, Tool
+from tests.cli.conftest import COUNTRIES, GREETINGS, PEOPLE, TABLES, Small, Tool
 
 
 def test_status_shows_where_each_seed_stands(project: Small, tool: Tool) -> None:
@@ -17,6 +17,21 @@ def test_status_shows_where_each_seed_stands(project: Small, tool: Tool) -> None
     after = tool("status").out
     assert "Environment dev: 1 applied, 1 pending, 1 drift." == after.splitlines()[-1]
     assert "changed since it was applied" in after
+
+
+def test_reading_makes_no_database(project: Small, tool: Tool) -> None:
+    """Where the file is not there, everything is pending; the first command that writes makes it."""
+    files = sorted(path.name for path in project.root.iterdir())
+    url = f"sqlite:///{project.root}/new.db"
+    for words in (("status",), ("plan",), ("history",), ("verify",), ("digest",), ("repair",)):
+        assert 0 == tool(*words, "--url", url).code
+    assert "3 pending" in tool("status", "--url", url).out
+    assert 1 == tool("upgrade", "--dry-run", "--url", url).code
+    assert files == sorted(path.name for path in project.root.iterdir())
+    project.write(COUNTRIES.replace("0900_countries.csv", "0800_tables.sql"), TABLES)
+    assert 0 == tool("upgrade", "tables", "--url", url).code
+    assert [(0,)] == project.rows("SELECT count(*) FROM countries", "new.db")
+    assert "cannot be opened" in tool("status", "--url", f"sqlite:///{project.root}/nowhere/new.db").err
 
 
 def test_status_prints_one_object_for_programs(project: Small, tool: Tool) -> None:

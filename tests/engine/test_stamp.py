@@ -85,7 +85,7 @@ def test_a_name_that_is_no_environment_is_refused(sqlite_play: Playground) -> No
     """Nobody could ever work with it; nor is there a name to change where nothing was seeded."""
     sqlite_play.item("first", 1)
     with sqlite_play.seeder() as seeder:
-        with pytest.raises(UsageError, match="no seed was applied to this database ever, so it carries no"):
+        with pytest.raises(UsageError, match="no seed was ever applied to this database, so it carries no"):
             seeder.relabel("dev")
         seeder.upgrade()
         with pytest.raises(UsageError, match="moon"):

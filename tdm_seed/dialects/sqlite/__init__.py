@@ -64,6 +64,12 @@ class SQLite(Dialect):
             return None
         return Path(name.removeprefix("file:").partition("?")[0]).absolute()
 
+    def standing_in(self, url: URL) -> URL | None:
+        """SQLite makes the file as soon as somebody looks at it; where there is no folder for it, let it say so."""
+        path = self.file(url)
+        missing = path is not None and not path.exists() and path.parent.is_dir()
+        return URL.create(url.drivername) if missing else None
+
     def in_memory(self, url: URL) -> bool:
         """Anything that is no file."""
         return self.file(url) is None
