@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +16,7 @@ from tdm_seed.dialects import orphans
 from tdm_seed.dialects.autocommit import commits_by_itself
 from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.statements import Statement, split
+from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
 
 #: Rows in one statement of the plain way to load; larger ones gained nothing on any of the databases tried.
@@ -137,27 +138,15 @@ class Dialect(Emptying):
 
     # ---- one runner at a time ---------------------------------------------------------------------------------------
 
-    def lock(
-        self,
-        connection: Connection,
-        key: str,
-        *,
-        timeout: float,
-        holder: str,
-        on_wait: Callable[[str], None],
-        dry_run: bool = False,
-    ) -> AbstractContextManager[HeldLock]:
-        """Hold the run's lock; wait at most ``timeout`` seconds and tell ``on_wait`` once who holds it.
-
-        A dry run leaves no trace in the database, not even the holder's name. Without locks of its own, a database is
-        guarded by a file on this machine only.
+    def lock(self, connection: Connection, claim: Claim) -> AbstractContextManager[HeldLock]:
+        """Hold the run's lock. Without locks of its own, a database is guarded by a file on this machine only.
 
         Raises:
             Locked: the lock was not to be had in time.
         """
         from tdm_seed.dialects.file_lock import machine_lock
 
-        return machine_lock(f"{self.identity(connection.engine.url)}{key}", timeout, holder, on_wait)
+        return machine_lock(str(self.identity(connection.engine.url)), claim)
 
     def guard(self, connection: Connection, key: str) -> None:
         """Take a second lock inside a seed's own transaction, where the database has such locks."""

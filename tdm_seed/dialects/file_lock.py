@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.waiting import Uncut, poll
+from tdm_seed.dialects.waiting import Claim, Uncut, poll
 from tdm_seed.errors import DatabaseError
 
 _UNKNOWN = "an unknown process"
 
 
 @contextmanager
-def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], None]) -> Iterator[HeldLock]:
+def file_lock(path: Path, claim: Claim) -> Iterator[HeldLock]:
     """Hold the lock file; the kernel frees it when this process ends, however it ends.
 
     Who holds it stands in a second file, since filelock before 4.1 empties the first one when somebody else tries.
 
     Raises:
-        Locked: another process holds it longer than ``timeout`` seconds.
+        Locked: another process holds it longer than we wait.
         DatabaseError: the file cannot be made.
     """
     from filelock import FileLock, Timeout
@@ -43,7 +43,7 @@ def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], 
         return _UNKNOWN
 
     try:
-        poll(attempt, who, timeout, on_wait)
+        poll(claim, attempt, who)
     except OSError as error:
         raise DatabaseError(
             f"cannot make the lock file: {error.strerror}",
@@ -52,7 +52,7 @@ def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], 
         ) from error
     try:
         with suppress(OSError):
-            name.write_text(holder + "\n", encoding="utf-8")
+            name.write_text(claim.holder() + "\n", encoding="utf-8")
         yield Uncut()
     finally:
         with suppress(OSError):
@@ -61,8 +61,8 @@ def file_lock(path: Path, timeout: float, holder: str, on_wait: Callable[[str], 
 
 
 @contextmanager
-def machine_lock(key: str, timeout: float, holder: str, on_wait: Callable[[str], None]) -> Iterator[HeldLock]:
-    """Hold a lock that all processes of this machine share."""
-    digest = blake2b(key.encode(), digest_size=12).hexdigest()
-    with file_lock(Path(tempfile.gettempdir()) / f"tdm-seed-{digest}.lock", timeout, holder, on_wait) as held:
+def machine_lock(database: str, claim: Claim) -> Iterator[HeldLock]:
+    """Hold a lock on a database that all processes of this machine share."""
+    digest = blake2b(f"{database}{claim.key}".encode(), digest_size=12).hexdigest()
+    with file_lock(Path(tempfile.gettempdir()) / f"tdm-seed-{digest}.lock", claim) as held:
         yield held

@@ -220,5 +220,5 @@ def _unignored(root: Path, files: list[str]) -> list[str]:
     """List what version control should leave out, as far as ``.gitignore`` does not say so already."""
     ignore = root / ".gitignore"
     lines = ignore.read_text(encoding="utf-8", errors="replace").split() if ignore.is_file() else []
-    wanted = dict.fromkeys((*files, *(["*.tdm-seed.lock"] if files else [])))
+    wanted = dict.fromkeys((*files, *(["*.tdm-seed.lock*"] if files else [])))
     return [file for file in wanted if not any(fnmatch(file, line.lstrip("/")) for line in lines)]

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from tdm_seed import __version__
 from tdm_seed.dialects import resolve
 from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.dialects.waiting import Claim
 from tdm_seed.engine.progress import Progress
 from tdm_seed.environments import Environment, hosts, resolve_url
 from tdm_seed.errors import UsageError
@@ -74,7 +74,7 @@ class Session:
 
     def _connect(self, url: URL) -> None:
         try:
-            self.engine = self.dialect.engine(url, f"tdm-seed {self.holder}")
+            self.engine = self.dialect.engine(url, f"tdm-seed {socket.gethostname()[:40]} pid {os.getpid()}")
             self.connection = self.engine.connect()
         except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error, url) from error
@@ -100,16 +100,6 @@ class Session:
         self.close()
 
     @property
-    def holder(self) -> str:
-        """Who we are: host, process and since when, for whoever waits for our lock; at most 54 characters.
-
-        A server keeps 63 of an application's name, and "tdm-seed " stands before.
-        """
-        since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        who = f" pid {os.getpid()} since {since}"
-        return socket.gethostname()[: 54 - len(who)] + who
-
-    @property
     def applied_by(self) -> str:
         """The user and host that history names."""
         return f"{_user()}@{socket.gethostname()}"
@@ -127,15 +117,15 @@ class Session:
             self._connect(self.url)
             self.stands_in = False
         with self.translated():
-            held = self.dialect.lock(
-                self.connection,
+            claim = Claim(
                 self.history.qualified_name,
-                timeout=self.lock_timeout,
-                holder=self.holder,
-                on_wait=self.progress.waiting,
-                dry_run=dry_run,
+                socket.gethostname(),
+                os.getpid(),
+                self.lock_timeout,
+                self.progress.waiting,
+                dry_run,
             )
-            with held as lock:
+            with self.dialect.lock(self.connection, claim) as lock:
                 self.schema.forget()  # somebody may have migrated while we waited
                 yield lock
 

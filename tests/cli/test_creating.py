@@ -132,7 +132,7 @@ def test_init_says_in_json_what_it_found_and_made(root: Path, run: Run) -> None:
         "created": [*MANIFESTS, first, "tdm-seed.toml"],
         "changed": [],
         "kept": [],
-        "notes": ["lines for .gitignore: app.db app_test.db *.tdm-seed.lock"],
+        "notes": ["lines for .gitignore: app.db app_test.db *.tdm-seed.lock*"],
         "next": ["tdm-seed upgrade --migrate", 'tdm-seed revision -m "Countries" --layer reference'],
     } == said
     assert 'requires_schema = "ae1"' in (root / first).read_text()

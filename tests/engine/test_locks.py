@@ -6,9 +6,11 @@ import re
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +37,15 @@ class Held(Points):
 
 
 @contextmanager
-def running(play: Playground, *, dry_run: bool = False) -> Iterator[None]:
+def running(play: Playground, *again: str, dry_run: bool = False, patience: float = 5) -> Iterator[None]:
     """Be in the middle of an upgrade for the length of the block, then finish it."""
     held = Held()
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            play.upgrade(progress=held, dry_run=dry_run)
+            with play.seeder(progress=held, lock_timeout=patience) as seeder:
+                seeder.upgrade(again=again, dry_run=dry_run)
         except BaseException as error:
             errors.append(error)
             held.there.set()
@@ -74,6 +77,23 @@ def test_a_dry_run_keeps_others_out_too(play: Playground) -> None:
     with running(play, dry_run=True), pytest.raises(Locked) as locked, play.seeder(lock_timeout=0.2) as seeder:
         seeder.upgrade()
     assert re.search(r"holds the lock: (\S+ pid \d+ since|connection \d+ of the server)", locked.value.message)
+
+
+def test_a_holder_is_named_with_the_time_when_it_got_the_lock(play: Playground) -> None:
+    """Not with the time when it began to wait for it."""
+    play.item("one", 1)
+    with ExitStack() as second:
+        with running(play):
+            waiting = threading.Thread(target=second.enter_context, args=[running(play, "one", patience=30)])
+            waiting.start()
+            time.sleep(1.1)
+            freed = datetime.now(UTC).replace(microsecond=0)
+        waiting.join()
+        with pytest.raises(Locked) as locked, play.seeder(lock_timeout=0.3) as seeder:
+            seeder.upgrade()
+    since = re.search(r"since (\S+)", locked.value.message)
+    assert since is not None
+    assert freed <= datetime.fromisoformat(since[1])
 
 
 def test_downgrade_and_upgrade_keep_out_of_each_others_way(play: Playground) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from tdm_seed.dialects.mysql import checks, lock, reflected
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
+from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import SeedError, TdmSeedError
 
 #: Statements that commit what came before them.
@@ -97,18 +98,9 @@ class MySQL(Dialect):
         title = "MariaDB" if self.names(connection)[0] == "mariadb" else self.title
         return super().server(connection).replace(self.title, title, 1)
 
-    def lock(
-        self,
-        connection: Connection,
-        key: str,
-        *,
-        timeout: float,
-        holder: str,
-        on_wait: Callable[[str], None],
-        dry_run: bool = False,
-    ) -> AbstractContextManager[HeldLock]:
+    def lock(self, connection: Connection, claim: Claim) -> AbstractContextManager[HeldLock]:
         """Hold GET_LOCK on the very connection that writes: who loses the lock loses the transaction."""
-        return lock.run_lock(connection, key, timeout, holder, on_wait, note=not dry_run)
+        return lock.run_lock(connection, claim)
 
     @contextmanager
     def transaction(self, connection: Connection, *, write: bool) -> Iterator[sa.engine.RootTransaction]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.waiting import poll
+from tdm_seed.dialects.waiting import Claim, poll
 from tdm_seed.errors import Locked
 
 
@@ -32,18 +32,16 @@ class _NamedLock:
 
 
 @contextmanager
-def run_lock(
-    connection: Connection, key: str, timeout: float, holder: str, on_wait: Callable[[str], None], *, note: bool
-) -> Iterator[HeldLock]:
+def run_lock(connection: Connection, claim: Claim) -> Iterator[HeldLock]:
     """Hold the named lock on this connection.
 
     The lock itself tells only the number of the connection that holds it: a user without the PROCESS privilege sees
     no other session, and connection attributes need the performance schema, which MariaDB leaves off. So the holder
-    writes its name beside that number into the table ``<history table>_lock``, unless ``note`` is False.
+    writes its name beside that number into the table ``<history table>_lock``, unless it is a dry run.
     """
     database = connection.execute(sa.text("SELECT DATABASE()")).scalar()
-    name = "tdm-seed:" + blake2b(f"{database}:{key}".encode(), digest_size=16).hexdigest()
-    schema, _, history = key.rpartition(".")
+    name = "tdm-seed:" + blake2b(f"{database}:{claim.key}".encode(), digest_size=16).hexdigest()
+    schema, _, history = claim.key.rpartition(".")
     names = sa.table(f"{history}_lock", sa.column("connection"), sa.column("holder"), schema=schema or None)
     take, free = sa.text("SELECT GET_LOCK(:name, 0)"), sa.text("SELECT RELEASE_LOCK(:name)")
     holds = sa.text("SELECT IS_USED_LOCK(:name)")
@@ -62,10 +60,10 @@ def run_lock(
         connection.rollback()
         return str(found or f"connection {number} of the server")
 
-    poll(attempt, who, timeout, on_wait)
+    poll(claim, attempt, who)
     try:
-        if note:
-            _write(connection, names, holder)
+        if not claim.dry_run:
+            _write(connection, names, claim.holder())
         yield _NamedLock(connection, name)
     finally:
         if not connection.closed and not connection.invalidated:

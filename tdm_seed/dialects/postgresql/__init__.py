@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.postgresql import constraints, copy, emptying, identity, lock, script
 from tdm_seed.dialects.postgresql.errors import translate
 from tdm_seed.dialects.statements import Statement
+from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import TdmSeedError
 
 #: Types whose bind casts keep the exact type, so that a value inside a statement equals the stored one.
@@ -119,18 +120,9 @@ class PostgreSQL(Dialect):
                 if not connection.invalidated:
                     connection.exec_driver_sql("RESET TIME ZONE")
 
-    def lock(
-        self,
-        connection: Connection,
-        key: str,
-        *,
-        timeout: float,
-        holder: str,
-        on_wait: Callable[[str], None],
-        dry_run: bool = False,
-    ) -> AbstractContextManager[HeldLock]:
+    def lock(self, connection: Connection, claim: Claim) -> AbstractContextManager[HeldLock]:
         """Hold an advisory lock in an open transaction on a connection of its own."""
-        return lock.run_lock(connection.engine, key, timeout, holder, on_wait)
+        return lock.run_lock(connection.engine, claim)
 
     def guard(self, connection: Connection, key: str) -> None:
         """Take a second advisory lock for the length of the seed's own transaction."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.waiting import poll
+from tdm_seed.dialects.waiting import Claim, poll
 from tdm_seed.errors import Locked
 
 _WHO = sa.text(
@@ -45,20 +45,17 @@ class _TransactionLock:
 
 
 @contextmanager
-def run_lock(
-    engine: Engine, key: str, timeout: float, holder: str, on_wait: Callable[[str], None]
-) -> Iterator[HeldLock]:
+def run_lock(engine: Engine, claim: Claim) -> Iterator[HeldLock]:
     """Hold the lock in a transaction of its own connection.
 
     Bound to the transaction and not to the session, because a pooler in transaction mode strands session locks on a
     server connection that it hands to others. The transaction has no snapshot, so it does not hold back VACUUM.
     Other sessions may read only ``application_name`` of ours, hence the holder stands there.
     """
-    first, second = numbers(key, "run")
+    first, second = numbers(claim.key, "run")
     connection = engine.connect()
     try:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-        connection.execute(sa.select(sa.func.set_config("application_name", f"tdm-seed {holder}"[:63], True)))
         take = sa.select(sa.func.pg_try_advisory_xact_lock(first, second))
 
         def attempt() -> bool:
@@ -68,7 +65,8 @@ def run_lock(
             found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()
             return str(found or "an unknown session").removeprefix("tdm-seed ")
 
-        poll(attempt, who, timeout, on_wait)
+        poll(claim, attempt, who)
+        connection.execute(sa.select(sa.func.set_config("application_name", f"tdm-seed {claim.holder()}", True)))
         yield _TransactionLock(connection)
     finally:
         with suppress(sa.exc.DBAPIError):  # the server has cut the connection, and freed the lock with it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey, orphan
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.statements import Statement
-from tdm_seed.dialects.waiting import Uncut
+from tdm_seed.dialects.waiting import Claim, Uncut
 from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError
 
 #: Seconds that a statement waits for another writer before it fails, unless the URL says ``?timeout=``.
@@ -155,22 +155,13 @@ class SQLite(Dialect):
             sa.event.remove(connection.engine, "connect", off)
             driver.execute(f"PRAGMA foreign_keys={before}")
 
-    def lock(
-        self,
-        connection: Connection,
-        key: str,
-        *,
-        timeout: float,
-        holder: str,
-        on_wait: Callable[[str], None],
-        dry_run: bool = False,
-    ) -> AbstractContextManager[HeldLock]:
+    def lock(self, connection: Connection, claim: Claim) -> AbstractContextManager[HeldLock]:
         """Hold a lock file beside the database, wherever links lead to it from; memory is nobody else's."""
         path = self.file(connection.engine.url)
         if path is None:
             return nullcontext(Uncut())
         path = path.resolve()
-        return file_lock(path.with_name(path.name + ".tdm-seed.lock"), timeout, holder, on_wait)
+        return file_lock(path.with_name(path.name + ".tdm-seed.lock"), claim)
 
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Serve IS, for which SQLite builds no index by itself."""
