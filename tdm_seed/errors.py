@@ -90,6 +90,10 @@ class UsageError(TdmSeedError):
     exit_code = 2
 
 
+class UnsetVariable(UsageError):
+    """A manifest takes a value from a variable that is not set here."""
+
+
 class SeedError(TdmSeedError):
     """A seed file is wrong, or failed while it ran."""
 

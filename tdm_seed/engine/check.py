@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tdm_seed.errors import Protected, SeedError, TdmSeedError, VerificationFailed
-from tdm_seed.revisions.dependencies import dependencies
+from tdm_seed.errors import Protected, SeedError, TdmSeedError, UnsetVariable, VerificationFailed
+from tdm_seed.revisions.dependencies import Dependencies, dependencies
 from tdm_seed.revisions.resolve import select
 from tdm_seed.values import Changes, Mode, Seed, State, StepResult
 
@@ -45,12 +45,13 @@ def run(seeder: Seeder, tables: Collection[str], *, migrate: bool) -> Checked:
             hint="Name one with --url that may be thrown away.",
         )
     problems: list[TdmSeedError] = []
+    remarks: list[str] = []
     try:
-        problems += _unwanted(seeder)
+        problems += _wanted(seeder, remarks)
         applied = seeder.upgrade(migrate=migrate)
     except TdmSeedError as error:
-        return Checked(len(error.done), (*problems, error), ())
-    remarks = [f"{each.seed.revision} was not tried: {each.reason}" for each in seeder.plan().skipped]
+        return Checked(len(error.done), (*problems, error), tuple(remarks))
+    remarks += [f"{each.seed.revision} was not tried: {each.reason}" for each in seeder.plan().skipped]
     problems += [each.error for each in seeder.verify() if each.error]
     for steps in (_second_run, _again, _down_and_up):
         try:
@@ -61,24 +62,36 @@ def run(seeder: Seeder, tables: Collection[str], *, migrate: bool) -> Checked:
     return Checked(len(applied), tuple(problems), tuple(remarks))
 
 
-def _unwanted(seeder: Seeder) -> Iterator[TdmSeedError]:
-    """Find scenarios that no environment lists, and manifests that list what is not there."""
-    project, wanted = seeder.environment.project, set[str]()
+def _wanted(seeder: Seeder, remarks: list[str]) -> Iterator[TdmSeedError]:
+    """Find scenarios that no environment lists, and manifests that list what is not there; say what is not covered."""
+    graph = dependencies(seeder.seeds)
+    project, here = seeder.environment.project, _wanted_by(seeder, graph, seeder.environment)
+    wanted, unread = set(here), False
     for name in project.environments():
-        environment: Environment = project.environment(name)
         try:
-            chosen = select(seeder.seeds, environment.layers, environment.scenarios, environment.protected)
+            there = _wanted_by(seeder, graph, project.environment(name))
+        except UnsetVariable as error:  # which only the machine of that environment may have
+            remarks.append(f"what the environment {name} wants is not known here: {error.message}")
+            unread = True
+            continue
         except TdmSeedError as error:
-            yield type(error)(f"environment {name}: {error.message}", hint=error.hint)
-        else:
-            wanted |= dependencies(seeder.seeds).with_needed(chosen)
+            yield type(error)(f"environment {name}: {error.message}", hint=error.hint).located(**vars(error.place))
+            continue
+        if more := [seed.name for seed in seeder.seeds if seed.revision in there - here]:
+            remarks.append(f"the environment {name} also wants what was not tried here: {', '.join(more)}")
+        wanted |= there
     for seed in seeder.seeds:
-        if seed.revision not in wanted:
+        if seed.revision not in wanted and not unread:
             yield SeedError(
                 "no environment wants it, so it never runs",
                 seed=seed.revision,
                 hint=f'Add "{seed.qualified_name}" to `scenarios` of an environment, or take the seed away.',
             )
+
+
+def _wanted_by(seeder: Seeder, graph: Dependencies, environment: Environment) -> frozenset[str]:
+    chosen = select(seeder.seeds, environment.layers, environment.scenarios, environment.protected)
+    return graph.with_needed(chosen)
 
 
 def _second_run(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -> Iterator[TdmSeedError]:
@@ -119,6 +132,7 @@ def _changes_again(result: StepResult) -> SeedError:
 def _down_and_up(seeder: Seeder, applied: Sequence[StepResult], remarks: list[str]) -> Iterator[TdmSeedError]:
     """A seed that runs once goes down and up again to the same content; without a downgrade it is exempt."""
     graph = dependencies(seeder.seeds)
+    first = {result.seed.revision: result for result in applied}
     standing = {result.seed.revision for result in applied if result.state is State.APPLIED}
     before = {each.table: each for each in seeder.digest()}
     for result in applied:
@@ -131,7 +145,7 @@ def _down_and_up(seeder: Seeder, applied: Sequence[StepResult], remarks: list[st
             remarks.append(f"{seed.revision} is exempt from going down and up: {what} no downgrade")
             continue
         seeder.downgrade(seed.revision)
-        seeder.upgrade()
+        again = [each for each in seeder.upgrade() if each.seed.mode is not Mode.ALWAYS and each.counted]
         after = {each.table: each for each in seeder.digest()}
         if different := sorted(name for name in after if after[name] != before.get(name)):
             yield VerificationFailed(
@@ -142,6 +156,19 @@ def _down_and_up(seeder: Seeder, applied: Sequence[StepResult], remarks: list[st
                 "random seed, clock and volumes alone.",
             )
             before = after
+            continue
+        for each in again:
+            if each.tables != first[each.seed.revision].tables:
+                yield VerificationFailed(
+                    f"after downgrade, upgrade did {_done(each)}; the first time it did "
+                    f"{_done(first[each.seed.revision])}",
+                    seed=each.seed.revision,
+                    hint="Its downgrade leaves rows behind or takes others with it.",
+                )
+
+
+def _done(result: StepResult) -> str:
+    return ", ".join(f"{name} {each}" for name, each in result.tables.items()) or "nothing"
 
 
 def _reverts(seed: Seed) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
 from tdm_seed.environments.interpolation import MARK, Malformed, Unset, expand, outline
-from tdm_seed.errors import UsageError
+from tdm_seed.errors import UnsetVariable, UsageError
 
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 #: The largest whole number that the history keeps (a signed 64-bit integer).
@@ -115,7 +115,8 @@ class Setting:
         try:
             return expand(text, environ)
         except Unset as error:
-            raise self.refuse(str(error), f"Set {error.name}, or write a default: ${{{error.name}:-value}}.") from None
+            hint = f"Set {error.name}, or write a default: ${{{error.name}:-value}}."
+            raise UnsetVariable(f"{self.key}: {error}", hint=hint, file=self.file, line=self.line) from None
         except Malformed as error:
             raise self.refuse(str(error), "The forms are ${VARIABLE} and ${VARIABLE:-default}.") from None
 

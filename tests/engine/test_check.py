@@ -111,6 +111,35 @@ def test_a_scenario_that_nobody_wants_is_caught(empty: Playground) -> None:
     assert [f"{seed}: no environment wants it, so it never runs"] == said(empty)
 
 
+def test_what_other_environments_want_is_named(empty: Playground) -> None:
+    """A check covers one environment, and says what that leaves out."""
+    empty.manifest("lean", 'url = "${PLAYGROUND_URL}"\n')
+    empty.seed("alone", adding(1), layer="scenario")
+    with empty.seeder("lean") as seeder:
+        found = seeder.check()
+    assert ((), 1) == (found.problems, found.seeds)
+    assert ("the environment dev also wants what was not tried here: alone",) == found.remarks
+
+
+def test_a_manifest_that_needs_a_variable_of_another_machine_fails_nothing(empty: Playground) -> None:
+    """A pipeline has none of production's; a manifest that is wrong fails everywhere."""
+    empty.manifest("prod", 'url = "${PROD_URL}"\nlayers = ["reference"]\nrandom_seed = "${PROD_SEED}"\n')
+    (remark,) = (found := checked(empty)).remarks
+    assert () == found.problems
+    assert "what the environment prod wants is not known here: random_seed: the variable PROD_SEED is not set" == remark
+    empty.sql("DROP TABLE thing", *(f"DROP TABLE {name}" for name in empty.tables() if name.startswith("seed_")))
+    empty.manifest("prod", 'url = "${PROD_URL}"\nlairs = ["reference"]\n')
+    (problem,) = checked(empty).problems
+    assert (2, "seeds/environments/prod.toml") == (problem.exit_code, problem.place.file)
+
+
+def test_a_downgrade_that_leaves_what_upgrade_would_bring_is_caught(empty: Playground) -> None:
+    """The content is the same afterwards, but upgrade had less to do."""
+    rows = 'def upgrade(db):\n    db.upsert("thing", [{"id": 1, "label": "x"}, {"id": 2, "label": "y"}])\n'
+    seed = empty.seed("once", 'mode = "once"\n' + rows + DOWN.format(1))
+    assert [f"{seed}: after downgrade, upgrade did thing +1 =1; the first time it did thing +2"] == said(empty)
+
+
 def test_a_broken_seed_ends_the_check_with_its_own_error(empty: Playground) -> None:
     """There is nothing to go on with; the exit code is that of the error."""
     seed = empty.seed("breaks", "def upgrade(db):\n    raise ValueError('no')\n")
