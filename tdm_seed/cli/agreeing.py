@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from tdm_seed.cli import completion
 from tdm_seed.cli.options import Options, common
+
+if TYPE_CHECKING:
+    from tdm_seed.engine.label import Relabelled
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -34,6 +38,7 @@ def stamp(options: Options, targets: tuple[str, ...], label: str | None, yes: bo
     environment are refused in it. Nothing else is recorded then.
     """
     from tdm_seed.cli import payload, render
+    from tdm_seed.cli.live import Live
     from tdm_seed.errors import UsageError
 
     if label is not None:
@@ -42,25 +47,21 @@ def stamp(options: Options, targets: tuple[str, ...], label: str | None, yes: bo
         _relabel(options, label, yes)
         return
     begun = time.monotonic()
-    with options.seeder() as seeder:
+    with Live(options) as live, options.seeder(live) as seeder:
         results = seeder.stamp(targets)
         output = payload.run("stamp", seeder, results, dry_run=False, begun=begun)
     render.run(options, output, results)
 
 
 def _relabel(options: Options, name: str, yes: bool) -> None:
-    from tdm_seed.cli import output, render
-    from tdm_seed.errors import Protected
+    from tdm_seed.cli import output
+    from tdm_seed.cli.live import Live
 
-    with options.seeder() as seeder:
+    with Live(options) as live, options.seeder(live) as seeder:
         found = seeder.plan_relabel(name)
-        where = f"{seeder.database}, seeded as {found.before!r}"
         if found.before != name and not yes:
-            what = f"Call {where} with {render.count(found.seeds, 'seed')}, {name!r} from now on?"
-            if options.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise Protected(f"nobody is there to confirm that {where} is {name!r} now", hint="Say --yes.")
-            if not click.confirm(what, err=True):
-                raise Protected("not confirmed, so nothing was changed")
+            with live.paused():
+                _confirm(options, found, seeder.database)
         done = seeder.relabel(name)
         said = {
             "command": "stamp",
@@ -76,6 +77,18 @@ def _relabel(options: Options, name: str, yes: bool) -> None:
         output.say(f"{said['database']} is {name!r} {became}.")
 
 
+def _confirm(options: Options, found: Relabelled, database: str) -> None:
+    from tdm_seed.cli import render
+    from tdm_seed.errors import Protected
+
+    where = f"{database}, seeded as {found.before!r}"
+    if options.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Protected(f"nobody is there to confirm that {where} is {found.after!r} now", hint="Say --yes.")
+    seeds = render.count(found.seeds, "seed")
+    if not click.confirm(f"Call {where} with {seeds}, {found.after!r} from now on?", err=True):
+        raise Protected("not confirmed, so nothing was changed")
+
+
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[SEED]...", shell_complete=completion.seeds)
 @common
@@ -87,8 +100,9 @@ def repair(options: Options, targets: tuple[str, ...]) -> int:
     something. A seed that a crash left unfinished needs no repair: the next upgrade continues it.
     """
     from tdm_seed.cli import output
+    from tdm_seed.cli.live import Live
 
-    with options.seeder() as seeder:
+    with Live(options) as live, options.seeder(live) as seeder:
         done = seeder.repair(targets) if targets else ()
         left = seeder.plan().drift
         said = {

@@ -69,8 +69,8 @@ def _not_renamed(session: Session, plan: Plan) -> None:
     for drift in plan.drift:
         for seed in (seeds[name] for name in drift.renamed_to if name in seeds):
             raise DriftError(
-                f"has the very content of {drift.seed}, which is applied and whose file is gone: it was renamed, and "
-                "applied under another name it would write its rows a second time",
+                f"has the very content of {drift.seed}, whose rows are there and whose file is gone: it was renamed, "
+                "and applied under another name it would write its rows a second time",
                 seed=seed.revision,
                 file=_shown(session, seed.path),
                 hint=f"`tdm-seed repair {seed.revision}` accepts the new name. If it is a seed of its own, change it, "

@@ -47,6 +47,12 @@ def choose(plan: Plan, files: Collection[str], targets: Iterable[str]) -> tuple[
     for text in targets:
         repair = _one(plan, files, text)
         chosen[repair.seed] = repair
+        same = [each.seed for each in chosen.values() if each.becomes and each.becomes == repair.becomes]
+        if len(same) > 1:
+            raise UsageError(
+                f"{' and '.join(same)} cannot both have become {repair.becomes}",
+                hint="Accept the new name for one of them; the other's file is gone then.",
+            )
     return tuple(chosen.values())
 
 
@@ -114,7 +120,8 @@ def _entries(
     )
 
     def noted(reason: str) -> dict[str, object]:
-        return {**last.note, "reason": reason}
+        unfinished = last.note.get("reason") if last.state is State.RUNNING else None
+        return {**last.note, "reason": f"{reason}; {unfinished}" if unfinished else reason}
 
     if repair.kind is Repaired.EDIT:
         return [replace(entry, checksum=files[repair.seed].checksum, note=noted("repaired: edited, not run again"))]

@@ -21,7 +21,7 @@ from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import last_reset, states
 from tdm_seed.revisions import discover
 from tdm_seed.revisions.plan import Selection, plan
-from tdm_seed.values import Applied, Plan, Seed, Step, StepResult, Transaction
+from tdm_seed.values import Action, Applied, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
     from tdm_seed.environments import Environment
@@ -148,13 +148,22 @@ class Seeder:
     def stamp(self, targets: Iterable[str] = ()) -> list[StepResult]:
         """Record what is pending, or the named seeds and what they need, as there already; run nothing.
 
+        A seed that was left unfinished is recorded only if it is named: what it has written is there in part.
+
         Raises:
             TdmSeedError: as ``upgrade``; the seeds before are recorded.
         """
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
+            targets = tuple(targets)
             found = self._plan(entries, heads, targets, ())
-            steps = tuple(step for step in found.steps if step.reason != "always")
+            for drift in found.drift:
+                self._progress.drifted(drift)
+            steps = tuple(
+                step
+                for step in found.steps
+                if step.reason != "always" and (targets or step.action is not Action.CONTINUE)
+            )
             preflight.check(self._session, replace(found, steps=steps), entries, heads)
             if not steps:
                 return []

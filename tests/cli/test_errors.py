@@ -137,6 +137,9 @@ def test_6_another_runner_holds_the_lock(project: Small, tool: Tool) -> None:
         _wait_for(project.root / "asleep")
         said = tool("upgrade", "--lock-timeout", "0.2")
         found = tool("upgrade", "--lock-timeout", "0", "--json").json
+        others = [
+            tool(*words, "--lock-timeout", "0.2") for words in (("stamp",), ("repair", "people"), ("reset", "--yes"))
+        ]
         (project.root / "awake").touch()
         other.communicate(timeout=60)
     assert 6 == said.code
@@ -144,6 +147,7 @@ def test_6_another_runner_holds_the_lock(project: Small, tool: Tool) -> None:
     assert said.err.startswith("Waiting for another runner: ")
     assert "Waited 0.2 s." in said.err
     assert "locked" == found["error"]["code"]
+    assert [(6, True)] * 3 == [(each.code, "Waiting for another runner: " in each.err) for each in others]
     assert (0, 0) == (other.returncode, tool("upgrade").code)
 
 

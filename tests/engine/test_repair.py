@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tdm_seed.engine.repair import Repaired
-from tdm_seed.errors import DriftError, UsageError
+from tdm_seed.errors import DriftError, SeedError, UsageError
 from tests.engine.playground import Playground
 
 ONCE = 'mode = "once"\n'
@@ -76,6 +76,45 @@ def test_one_of_two_new_names_must_be_named(sqlite_play: Playground) -> None:
             seeder.repair(["old"])
         assert before == seeder.history()
         assert ["20260201_0002_two"] == [each.becomes for each in seeder.repair(["two"])]
+
+
+def test_two_seeds_cannot_have_become_the_same_one(sqlite_play: Playground) -> None:
+    """Alike as they were: one was renamed, and the other one is gone."""
+    one = sqlite_play.item("one", 1)
+    path = sqlite_play.path(one)
+    two = path.with_name("20260105_0009_two.py")
+    two.write_bytes(path.read_bytes())
+    sqlite_play.ran()
+    path.rename(path.with_name("20260201_0001_new.py"))
+    two.unlink()
+    with sqlite_play.seeder() as seeder:
+        with pytest.raises(UsageError, match=f"{one} and 20260105_0009_two cannot both have become 20260201_0001_new"):
+            seeder.repair(["one", "two"])
+        assert ["20260201_0001_new"] == [each.becomes for each in seeder.repair(["one"])]
+        assert [Repaired.REMOVAL] == [each.kind for each in seeder.repair(["two"])]
+
+
+def test_a_new_name_does_not_hide_that_a_seed_is_unfinished(play: Playground) -> None:
+    """Nor why; the next upgrade continues it."""
+    fails = """
+        transaction = "none"
+
+        def upgrade(db):
+            db.upsert("item", [{"id": 1}])
+            raise ValueError("no")
+        """
+    revision = play.seed("slow", fails)
+    with pytest.raises(SeedError):
+        play.ran()
+    path = play.path(revision)
+    renamed = path.rename(path.with_name("20260201_0001_other.py"))
+    with play.seeder() as seeder:
+        seeder.repair(["slow"])
+        (found,) = seeder.status().seeds
+    assert (renamed.stem, "pending") == (found.seed, found.state)
+    assert f"left unfinished: repaired: was {revision}; ValueError: no" == found.reason
+    renamed.write_text(renamed.read_text().replace("raise ValueError", "print"))
+    assert ["other"] == play.ran()
 
 
 def test_what_is_not_adrift_cannot_be_repaired(sqlite_play: Playground) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tdm_seed.errors import Protected, UsageError
-from tests.engine.playground import MANIFEST, Playground
+from tdm_seed.errors import Protected, SeedError, UsageError
+from tests.engine.playground import MANIFEST, Playground, Points
 
 
 def test_what_is_stamped_is_applied_and_never_ran(play: Playground) -> None:
@@ -39,6 +39,32 @@ def test_a_changed_seed_is_stamped_with_its_new_checksum(play: Playground) -> No
         assert 1 == seeder.status().pending
         seeder.stamp()
         assert 0 == seeder.status().pending
+
+
+def test_an_unfinished_seed_is_stamped_only_by_its_name(sqlite_play: Playground) -> None:
+    """What it has written is there in part, so it is not taken for there among others."""
+    fails = 'transaction = "none"\ndef upgrade(db):\n    raise ValueError("no")\n'
+    slow, fine = sqlite_play.seed("slow", fails), sqlite_play.item("fine", 1)
+    with pytest.raises(SeedError):
+        sqlite_play.ran()
+    with sqlite_play.seeder() as seeder:
+        assert [fine] == [result.seed.revision for result in seeder.stamp()]
+        assert ["left unfinished: ValueError: no"] == [
+            each.reason for each in seeder.status().seeds if each.seed == slow
+        ]
+        assert [slow] == [result.seed.revision for result in seeder.stamp(["slow"])]
+
+
+def test_a_seed_that_was_edited_is_not_stamped_but_told(sqlite_play: Playground) -> None:
+    """To accept an edit is to repair."""
+    revision = sqlite_play.item("first", 1, header='mode = "once"\n')
+    sqlite_play.ran()
+    sqlite_play.path(revision).write_text(sqlite_play.path(revision).read_text() + "# a remark\n")
+    points = Points()
+    with sqlite_play.seeder(progress=points) as seeder:
+        assert [] == seeder.stamp(["first"])
+    (told,) = points.drift
+    assert "`tdm-seed repair first` accepts the edit" in told
 
 
 def test_a_reset_brings_back_what_was_there_when_seeds_were_stamped(play: Playground) -> None:
