@@ -77,6 +77,11 @@ def holds(connection: Connection, dialect: Dialect, table: sa.Table, rows: Seque
     return _alike(map(json.loads, now), names) == _alike(wanted, names)
 
 
+def gone(columns: Collection[str], rows: Sequence[str]) -> list[str]:
+    """Name the columns of the rows that the table does not have any more."""
+    return sorted(set(json.loads(rows[0])) - set(columns)) if rows else []
+
+
 def insert(connection: Connection, dialect: Dialect, table: sa.Table, rows: Sequence[str]) -> None:
     """Insert the rows again; dropped columns are left out, columns that came since take their default."""
     wanted = [json.loads(row) for row in rows]

@@ -123,6 +123,12 @@ def _look(session: Session, entries: Sequence[Applied]) -> _Found:
         f"{name} held rows before the first seed, and there is no such table any more"
         for name in sorted(set(before) - {name for _, name in session.schema.names()})
     ]
+    columns = session.schema.columns()
+    notes += [
+        f"{name} has no column {column} any more, so the values that it held before the first seed do not come back"
+        for name, rows in sorted(back.items())
+        for column in baseline.gone(columns.get(name, {}), rows)
+    ]
     emptying = Emptying(
         tuple(Emptied(name, rows, len(back.get(name, ()))) for name, rows in counted.items() if rows or name in back),
         tuple(KeptTable(name, reason) for name, reason in sorted(kept.items())),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
@@ -42,7 +43,7 @@ def restore(session: Session, names: Sequence[str], back: Rows) -> None:
         return
     tables = [session.schema.table(name) for name in reversed(names)]
     filled = [table for table in tables if table.name in back]
-    with dialect.deferred_constraints(connection, filled):
+    with _explained(session), dialect.deferred_constraints(connection, filled):
         for _ in range(ROUNDS):
             if not _fill(session, tables, back):
                 break
@@ -63,18 +64,37 @@ def _fill(session: Session, tables: Sequence[sa.Table], back: Rows) -> bool:
         if count(session, table.name):
             session.dialect.delete_all(session.connection, table)
         if table.name in back:
-            baseline.insert(session.connection, session.dialect, table, back[table.name])
+            try:
+                with session.translated():
+                    baseline.insert(session.connection, session.dialect, table, back[table.name])
+            except DatabaseError as error:
+                raise error.located(table=table.name) from error.__cause__
     return found
+
+
+@contextmanager
+def _explained(session: Session) -> Iterator[None]:
+    """Say of what the database refuses that it was to come back, and what can be done about it."""
+    try:
+        with session.translated():
+            yield
+    except DatabaseError as error:
+        place = error.place
+        raise DatabaseError(
+            "the rows that were there before the first seed cannot be brought back, so nothing was changed: "
+            f"{error.message}",
+            table=place.table,
+            row=place.row,
+            column=place.column,
+            hint="The schema, a trigger or a table that is kept is another than it was then. Keep the table, too: "
+            "`keep` in the environment's manifest; or make the database anew.",
+        ) from error
 
 
 def _prove(session: Session, tables: Sequence[sa.Table], back: Rows) -> None:
     wrong = [table for table in tables if not _holds(session, table, back)]
     if wrong:
-        raise DatabaseError(
-            "the rows that were there before the first seed cannot be brought back as they were; nothing was changed",
-            table=wrong[0].name,
-            hint="A trigger or another session has changed them. Keep the table: `keep` in the environment's manifest.",
-        )
+        raise DatabaseError("a trigger or another session has changed them", table=wrong[0].name)
 
 
 def _holds(session: Session, table: sa.Table, back: Rows) -> bool:

@@ -459,7 +459,7 @@ def test_rows_that_do_not_come_back_as_they_were_refuse_the_reset(sqlite_play: P
     sqlite_play.ran()
     sqlite_play.sql("CREATE TRIGGER a AFTER INSERT ON item BEGIN UPDATE item SET label = 'x' WHERE id = NEW.id; END")
     before = sqlite_play.content()
-    with pytest.raises(DatabaseError, match="cannot be brought back as they were") as refused:
+    with pytest.raises(DatabaseError, match="cannot be brought back, so nothing was changed: a trigger") as refused:
         reset(sqlite_play)
     assert "item" == refused.value.place.table
     assert before == sqlite_play.content()
@@ -548,6 +548,36 @@ def test_a_stranger_column_that_a_migration_added_takes_its_default(play: Playgr
     play.sql("ALTER TABLE item ADD COLUMN more INTEGER DEFAULT 3")
     reset(play, empty=True)
     assert [(5, "first", 3)] == play.rows("SELECT id, label, more FROM item")
+
+
+def test_a_column_that_is_gone_is_told(play: Playground) -> None:
+    """It may have been renamed, and then its values would be missed."""
+    play.sql("INSERT INTO item VALUES (5, 'first')")
+    play.item("one", 1)
+    play.ran()
+    play.sql("ALTER TABLE item RENAME COLUMN label TO title")
+    with play.seeder() as seeder:
+        assert (
+            "item has no column label any more, so the values that it held before the first seed do not come back",
+        ) == seeder.plan_reset().notes
+    reset(play, empty=True)
+    assert [(5, None)] == play.rows("SELECT id, title FROM item")
+
+
+def test_rows_that_the_schema_takes_no_more_refuse_the_reset(play: Playground) -> None:
+    """It is told that they were to come back, and what helps; nothing is changed."""
+    play.sql("INSERT INTO country VALUES ('AT', 'Austria')")
+    play.item("one", 1)
+    play.ran()
+    play.sql("ALTER TABLE country RENAME COLUMN name TO title")
+    before = play.content()
+    with pytest.raises(
+        DatabaseError, match="before the first seed cannot be brought back, so nothing was changed"
+    ) as no:
+        reset(play)
+    assert "country" == no.value.place.table
+    assert "Keep the table" in (no.value.hint or "")
+    assert before == play.content()
 
 
 def test_a_table_with_rows_that_is_gone_is_told(play: Playground) -> None:
