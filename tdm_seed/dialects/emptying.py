@@ -65,8 +65,8 @@ class Emptying:
         """Name the tables whose rows are seen through another one, with that one."""
         return {}
 
-    def inner_tables(self, connection: Connection) -> list[str]:
-        """Name the tables that others are made of, and that nobody writes to by themselves."""
+    def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
+        """Name the tables that are no content: those that others are made of, or that an extension brought."""
         return []
 
     def other_schemas(self, connection: Connection) -> list[str]:

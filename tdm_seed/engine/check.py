@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ class Checked:
         return self.problems[0].exit_code if self.problems else 0
 
 
-def run(seeder: Seeder, tables: Collection[str], *, migrate: bool) -> Checked:
+def run(seeder: Seeder, tables: Sequence[str], *, migrate: bool) -> Checked:
     """Migrate, apply, verify, and try that each seed can be repeated; gives every problem, not only the first.
 
     A failure that leaves nothing to go on with ends it. The database is left as the check used it.
@@ -40,8 +40,9 @@ def run(seeder: Seeder, tables: Collection[str], *, migrate: bool) -> Checked:
     """
     if tables:
         raise Protected(
-            f"check needs an empty database, and {seeder.database} holds {len(tables)} tables",
-            table=min(tables),
+            f"check needs an empty database, and {seeder.database} holds {len(tables)} "
+            f"{'table' if len(tables) == 1 else 'tables'}",
+            table=tables[0],
             hint="Name one with --url that may be thrown away.",
         )
     problems: list[TdmSeedError] = []

@@ -170,10 +170,16 @@ class Session:
         """Give our connection where no second one could reach the database, which is in memory."""
         return self.connection if self.dialect.in_memory(self.url) else None
 
-    def tables(self) -> frozenset[str]:
-        """Name every table of the default schema, the tool's and Alembic's included."""
+    def tables(self) -> list[str]:
+        """Name every table of every schema, the tool's and Alembic's included, but none of an extension."""
+        dialect, connection = self.dialect, self.connection
         with self.reading():
-            return frozenset(sa.inspect(self.connection).get_table_names())
+            inspector = sa.inspect(connection)
+            return [
+                f"{schema}.{name}" if schema else name
+                for schema in (None, *dialect.other_schemas(connection))
+                for name in sorted({*inspector.get_table_names(schema)} - {*dialect.inner_tables(connection, schema)})
+            ]
 
     def alembic_tables(self) -> frozenset[str]:
         """Name the tables that Alembic keeps its revision in."""

@@ -92,6 +92,20 @@ def test_a_database_that_holds_something_is_left_alone(empty: Playground) -> Non
     assert ["theirs"] == empty.tables()
 
 
+def test_tables_of_another_schema_are_something_too(tmp_path: Path, postgresql_url: str) -> None:
+    """Seeds write there if they say so; what an extension has brought is nobody's."""
+    play = Playground(tmp_path / "project", postgresql_url)
+    play.write("tdm-seed.toml", "")
+    play.manifest()
+    play.sql("CREATE TABLE systems (id integer)", "ALTER EXTENSION plpgsql ADD TABLE systems")
+    play.item("nothing", 1, layer="scenario", header="dialects = ['sqlite']\n")
+    assert () == checked(play).problems
+    play.sql("DROP TABLE IF EXISTS seed_history", "CREATE SCHEMA app", "CREATE TABLE app.thing (id integer)")
+    with pytest.raises(Protected, match="holds 1 table") as refused:
+        checked(play)
+    assert "app.thing" == refused.value.place.table
+
+
 def test_a_downgrade_that_leaves_rows_is_caught(empty: Playground) -> None:
     """Its upgrade then finds another world."""
     empty.seed(

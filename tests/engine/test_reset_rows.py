@@ -220,3 +220,15 @@ def test_a_full_text_index_works_on_behind_a_reset(sqlite_play: Playground) -> N
     play.sql("INSERT INTO docs VALUES ('hello again')", "INSERT INTO labels(labels) VALUES ('integrity-check')")
     assert 1 == len(play.rows("SELECT * FROM docs WHERE docs MATCH 'hello'"))
     assert [(1,)] == play.rows("SELECT rowid FROM labels WHERE labels MATCH 'one'")
+
+
+def test_tables_of_extensions_are_left_alone(postgresql_play: Playground) -> None:
+    """What they hold is theirs."""
+    play = postgresql_play
+    play.sql("CREATE TABLE systems (id integer)", "ALTER EXTENSION plpgsql ADD TABLE systems")
+    play.item("one", 1)
+    play.ran()
+    play.sql("INSERT INTO systems VALUES (1)")
+    assert {"item": 1} == {each.table: each.rows for each in reset(play).emptying.tables}
+    assert [(1,)] == play.rows("SELECT id FROM systems")
+    assert ["city", "country", "item"] == [each.table for each in play.digest()]

@@ -243,6 +243,10 @@ class PostgreSQL(Dialect):
         """Name partitions and tables that inherit."""
         return emptying.parts(connection)
 
+    def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
+        """Name the tables of extensions, such as the reference systems of PostGIS."""
+        return emptying.of_extensions(connection, schema)
+
     def other_schemas(self, connection: Connection) -> list[str]:
         """List all but the server's own."""
         inspector = sa.inspect(connection)

@@ -24,6 +24,11 @@ _HOLDING = sa.text(
 #: otherwise hold us for good, and everybody who comes after us.
 PATIENCE = "60s"
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
+_OF_EXTENSIONS = sa.text(
+    "SELECT c.relname FROM pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'e' "
+    "AND d.classid = CAST('pg_class' AS regclass) WHERE c.relkind IN ('r', 'p') "
+    "AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = coalesce(:schema, current_schema())) ORDER BY 1"
+)
 #: pg_dump sets the same, but for the last.
 _PLAINLY = sa.select(*(
     sa.func.set_config(name, value, True)
@@ -57,6 +62,11 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Se
     if holding := connection.scalars(_HOLDING, {"tables": chosen}).all():
         connection.exec_driver_sql("TRUNCATE " + ", ".join(f"ONLY {name}" for name in holding).replace("%", "%%"))
     return True
+
+
+def of_extensions(connection: Connection, schema: str | None) -> list[str]:
+    """Name the tables that extensions have brought into a schema, or into the default one."""
+    return list(connection.scalars(_OF_EXTENSIONS, {"schema": schema}))
 
 
 def be_impatient(connection: Connection) -> None:

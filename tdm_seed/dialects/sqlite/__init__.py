@@ -247,7 +247,7 @@ class SQLite(Dialect):
             if table.name in virtual and connection.execute(sa.select(sa.literal(1)).select_from(table)).first():
                 self.delete_all(connection, table)
 
-    def inner_tables(self, connection: Connection) -> list[str]:
+    def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
         """Name what virtual tables are made of: an FTS5 index without its ``_data`` cannot be opened any more."""
         return _tables(connection, "shadow")
 
