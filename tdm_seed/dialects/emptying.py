@@ -66,7 +66,7 @@ class Emptying:
         return {}
 
     def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
-        """Name the tables that are no content: those that others are made of, or that an extension brought."""
+        """Name the tables listed for a schema that are no content of it, such as those that others are made of."""
         return []
 
     def other_schemas(self, connection: Connection) -> list[str]:

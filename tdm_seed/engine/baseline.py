@@ -92,7 +92,17 @@ def insert(connection: Connection, dialect: Dialect, table: sa.Table, rows: Sequ
 
 
 def _exists(connection: Connection, history: History) -> bool:
-    return sa.inspect(connection).has_table(history.baseline_table, schema=history.schema)
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(history.baseline_table, schema=history.schema):
+        return False
+    found = {column["name"] for column in inspector.get_columns(history.baseline_table, schema=history.schema)}
+    if missing := [column.name for column in _table(history).columns if column.name not in found]:
+        raise DatabaseError(
+            f"the table {history.baseline_table} is not ours: it has no column {missing[0]}",
+            table=history.baseline_table,
+            hint='Another tool uses this name. Set history_table = "…" in the configuration of tdm-seed.',
+        )
+    return True
 
 
 def _table(history: History) -> sa.Table:

@@ -86,6 +86,16 @@ def test_a_foreign_table_of_the_locks_name_is_left_alone_too(mysql_play: Playgro
     assert [(1, "theirs")] == mysql_play.rows("SELECT * FROM seed_history_lock")
 
 
+def test_a_foreign_table_of_the_baselines_name_is_left_alone_too(play: Playground) -> None:
+    """It is told, before any seed runs, and how to choose another name."""
+    play.sql("CREATE TABLE seed_history_baseline (id INTEGER)", "INSERT INTO seed_history_baseline VALUES (1)")
+    play.item("one", 1)
+    with pytest.raises(DatabaseError, match="seed_history_baseline is not ours: it has no column table_name") as no:
+        play.ran()
+    assert 'history_table = "…"' in (no.value.hint or "")
+    assert ([], [(1,)]) == (play.items(), play.rows("SELECT * FROM seed_history_baseline"))
+
+
 def test_another_schema_keeps_the_history(postgresql_play: Playground) -> None:
     """And the digest does not take it for data."""
     postgresql_play.sql("CREATE SCHEMA tools")

@@ -232,3 +232,20 @@ def test_tables_of_extensions_are_left_alone(postgresql_play: Playground) -> Non
     assert {"item": 1} == {each.table: each.rows for each in reset(play).emptying.tables}
     assert [(1,)] == play.rows("SELECT id FROM systems")
     assert ["city", "country", "item"] == [each.table for each in play.digest()]
+
+
+def test_a_schema_that_is_only_searched_is_another_schema(postgresql_play: Playground) -> None:
+    """The first one of the search path is emptied; the next one may be of another application."""
+    play = postgresql_play
+    play.sql(
+        "CREATE SCHEMA app",
+        "CREATE TABLE app.item (id integer PRIMARY KEY, label text)",
+        "CREATE TABLE app.visit (code varchar(2) REFERENCES public.country)",
+        f"ALTER DATABASE {sa.make_url(play.url).database} SET search_path = app, public",
+    )
+    play.item("one", 1)
+    play.ran()
+    play.sql("INSERT INTO public.country VALUES ('AT', 'Austria')", "INSERT INTO app.visit VALUES ('AT')")
+    assert {"item": 1, "visit": 1} == {each.table: each.rows for each in reset(play).emptying.tables}
+    assert [("AT",)] == play.rows("SELECT code FROM public.country")
+    assert ["item", "visit"] == [each.table for each in play.digest()]

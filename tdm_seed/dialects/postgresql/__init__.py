@@ -244,8 +244,8 @@ class PostgreSQL(Dialect):
         return emptying.parts(connection)
 
     def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
-        """Name the tables of extensions, such as the reference systems of PostGIS."""
-        return emptying.of_extensions(connection, schema)
+        """Name those of extensions, such as PostGIS, and those that only the search path makes seem to be there."""
+        return emptying.of_others(connection, schema)
 
     def other_schemas(self, connection: Connection) -> list[str]:
         """List all but the server's own."""

@@ -24,10 +24,12 @@ _HOLDING = sa.text(
 #: otherwise hold us for good, and everybody who comes after us.
 PATIENCE = "60s"
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
-_OF_EXTENSIONS = sa.text(
-    "SELECT c.relname FROM pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'e' "
-    "AND d.classid = CAST('pg_class' AS regclass) WHERE c.relkind IN ('r', 'p') "
-    "AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = coalesce(:schema, current_schema())) ORDER BY 1"
+_OF_OTHERS = sa.text(
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'p') AND CASE WHEN n.nspname = coalesce(:schema, current_schema()) "
+    "THEN EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e' "
+    "AND d.classid = CAST('pg_class' AS regclass)) "
+    "ELSE CAST(:schema AS text) IS NULL AND pg_table_is_visible(c.oid) END ORDER BY 1"
 )
 #: pg_dump sets the same, but for the last.
 _PLAINLY = sa.select(*(
@@ -64,9 +66,12 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Se
     return True
 
 
-def of_extensions(connection: Connection, schema: str | None) -> list[str]:
-    """Name the tables that extensions have brought into a schema, or into the default one."""
-    return list(connection.scalars(_OF_EXTENSIONS, {"schema": schema}))
+def of_others(connection: Connection, schema: str | None) -> list[str]:
+    """Name the tables that extensions have brought into a schema.
+
+    Of the default one also those that are found by the search path, but stand in another schema.
+    """
+    return list(connection.scalars(_OF_OTHERS, {"schema": schema}))
 
 
 def be_impatient(connection: Connection) -> None:
