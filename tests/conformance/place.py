@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tdm_seed import dialects
 from tdm_seed.database import Database
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.engine import Progress, Seeder
@@ -48,6 +49,9 @@ class Place:
         self._files = itertools.count(1)
 
     def __enter__(self) -> Place:
+        dialect, url = dialects.resolve(self.url)
+        if file := dialect.file(url):
+            file.touch()  # what only reads makes none, and the lock that would make it is not taken here
         self.session = self._stack.enter_context(self.session_at(self.url))
         self._begin()
         return self
