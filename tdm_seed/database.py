@@ -15,9 +15,10 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed import faking, randomness
 from tdm_seed.dialects.base import AS_IT_IS, Dialect, StatementFailed
-from tdm_seed.dialects.refusing import checked_statements
+from tdm_seed.dialects.refusing import checked_statements, writes_to_own
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import SeedError, UsageError, VerificationFailed
+from tdm_seed.history import History
 from tdm_seed.loading.sources import RowsFile
 from tdm_seed.loading.writer import Where, Writer
 from tdm_seed.schema import Schema
@@ -93,7 +94,7 @@ class Database:
             SeedError: a row or value does not fit, with its place.
             DatabaseError: the database refuses.
         """
-        target = self._schema.table(table)
+        target = self._target(table)
         return self._count(
             target, self.writer.upsert(target, rows, key=key, insert_only=insert_only, missing=missing, where=where)
         )
@@ -104,7 +105,7 @@ class Database:
 
     def load(self, table: str, rows: Iterable[Mapping[str, Any]]) -> Changes:
         """Append many rows, streamed, in the fastest way the database has."""
-        target = self._schema.table(table)
+        target = self._target(table)
         return self._count(target, self.writer.append(target, self._bounded(rows)))
 
     def delete(
@@ -116,7 +117,7 @@ class Database:
         where: Where | None = None,
     ) -> Changes:
         """Remove the rows with the given keys, or those matching ``where``: a dict of equal values, or SQL."""
-        target = self._schema.table(table)
+        target = self._target(table)
         return self._count(target, self.writer.delete(target, rows, key=key, where=where))
 
     def execute(self, sql: str, **params: Any) -> Changes:
@@ -225,6 +226,11 @@ class Database:
                 f"the environment {self.environment!r} has no volume {name!r}",
                 hint=f"Add `{name} = 100` under [volumes] in its manifest, or say --volume {name}=100.",
             )
+        if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+            raise SeedError(
+                f"the volume {name} is {found!r}, which is no row count",
+                hint=f'Give a whole number: db.volume("{name}", default=100).',
+            )
         self.volumes[name] = found
         return found
 
@@ -241,7 +247,10 @@ class Database:
     def fake(self) -> Faker:
         """The seed's own Faker, which takes "now" from the environment's clock."""
         key = randomness.key(self._environment.random_seed, self._seed.revision, "faker")
-        return faking.faker(self._environment.locale, key, self.now)
+        try:
+            return faking.faker(self._environment.locale, key, self.now)
+        except UsageError as error:
+            raise error.located(**self._environment.place("locale")) from error.__cause__
 
     @property
     def used_fake(self) -> bool:
@@ -300,9 +309,20 @@ class Database:
 
     def _checked(self, sql: str, section: Section | None) -> list[Statement]:
         """Tell statements apart and refuse those that would break the seed's promise."""
-        if section is None:
-            return checked_statements(self._dialect, self._seed, sql)
-        return checked_statements(self._dialect, self._seed, sql, section.line, self._shown(section.path))
+        place = () if section is None else (section.line, self._shown(section.path))
+        return checked_statements(self._dialect, self._seed, sql, *place, own=self._own_tables)
+
+    def _target(self, name: str) -> sa.Table:
+        """Find the table that rows are written to; the tool's own are not a seed's."""
+        table = self._schema.table(name)
+        if table.name in self._own_tables:
+            raise writes_to_own(table.name)
+        return table
+
+    @property
+    def _own_tables(self) -> frozenset[str]:
+        project = self._environment.project
+        return History(project.history_table, project.history_schema).own_tables
 
     def _note(self, statement: Statement, count: int) -> Changes:
         """Count what a statement written by hand did, and note whether it chose numbers itself."""
@@ -364,7 +384,10 @@ class Database:
                 else f"Put it beside {self._seed.path.name}.",
             )
         if path.suffix not in (".csv", ".json", ".jsonl") or path.suffix != suffix:
-            raise SeedError(f"{path.name} is read with db.{path.suffix.lstrip('.')}, not db.{suffix.lstrip('.')}")
+            raise SeedError(
+                f"{path.name} cannot be read with db.{suffix.lstrip('.')}",
+                hint="db.csv, db.json and db.jsonl each read files of that suffix; any other is opened as files are.",
+            )
         return RowsFile(path, self._shown(path))
 
     def _shown(self, path: Path) -> str:

@@ -46,6 +46,8 @@ class TdmSeedError(Exception):
 
     code: ClassVar[str] = "failed"
     exit_code: ClassVar[int] = 1
+    #: The hint where whoever raises the error knows no better one.
+    remedy: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class TdmSeedError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.remedy
         #: What a run had done and kept before it failed, and the steps that it did not come to.
         self.done: tuple[StepResult, ...] = ()
         self.left: tuple[Step, ...] = ()
@@ -75,6 +77,12 @@ class TdmSeedError(Exception):
             where.pop("line")  # a line belongs to the file that the inner floor named
         missing = {name: value for name, value in where.items() if getattr(self.place, name) is None}
         self.place = replace(self.place, **missing)
+        return self
+
+    def below(self, root: Path) -> TdmSeedError:
+        """Name the file from a project's folder, as its people do, where it lies in there."""
+        if self.place.file is not None and (path := Path(self.place.file)).is_relative_to(root):
+            self.place = replace(self.place, file=path.relative_to(root).as_posix())
         return self
 
     def __str__(self) -> str:
@@ -154,4 +162,5 @@ class VerificationFailed(TdmSeedError):
     """A ``verify`` found the rows not to be what the seed promises."""
 
     code = "verification_failed"
+    remedy = "Correct the seed, or what its verify promises of the rows."
     exit_code = 8

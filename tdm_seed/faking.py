@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from tdm_seed.errors import UsageError
+
 if TYPE_CHECKING:
     from faker import Faker
 
@@ -28,7 +30,13 @@ def faker(locale: str, key: int, now: datetime) -> Faker:
     """
     from faker import Faker
 
-    fake = Faker(locale, use_weighting=True)
+    try:
+        fake = Faker(locale, use_weighting=True)
+    except AttributeError as error:
+        raise UsageError(
+            f"Faker has no locale {locale!r}",
+            hint=f"{_nearest(locale)} They look like en_US, de_DE, pt_BR.",
+        ) from error
     fake.seed_instance(key)
     twins = _Twins(now, random.Random(key))
     for generator in fake.factories:
@@ -42,6 +50,15 @@ def faker(locale: str, key: int, now: datetime) -> Faker:
             for name in shown:
                 generator.set_formatter(name, getattr(provider, name))
     return fake
+
+
+def _nearest(locale: str) -> str:
+    from difflib import get_close_matches
+
+    from faker.config import AVAILABLE_LOCALES
+
+    close = get_close_matches(locale, sorted(AVAILABLE_LOCALES), n=3)
+    return f"Did you mean {' or '.join(close)}?" if close else "There is none like it."
 
 
 def version() -> str:

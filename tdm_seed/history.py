@@ -76,6 +76,8 @@ class History:
             DatabaseError: a table of that name is there, but it is another tool's.
         """
         inspector = sa.inspect(connection)
+        if not self._schema_exists(connection):
+            return False
         if not inspector.has_table(self.table_name, schema=self.schema):
             return False
         found = {column["name"] for column in inspector.get_columns(self.table_name, schema=self.schema)}
@@ -88,9 +90,21 @@ class History:
         return True
 
     def create(self, connection: Connection) -> None:
-        """Create the table where it is missing."""
+        """Create the table where it is missing.
+
+        Raises:
+            DatabaseError: its schema is not there.
+        """
+        if not self._schema_exists(connection):
+            raise DatabaseError(
+                f"there is no schema {self.schema!r} for the table {self.table_name}",
+                hint="Create it, or correct history_schema in the configuration of tdm-seed.",
+            )
         if not self.exists(connection):
             self.table.create(connection)
+
+    def _schema_exists(self, connection: Connection) -> bool:
+        return self.schema is None or self.schema in sa.inspect(connection).get_schema_names()
 
     def entries(self, connection: Connection) -> list[Applied]:
         """Read all entries, oldest first. An absent table holds none."""
@@ -187,6 +201,17 @@ def _write(entry: Applied) -> dict[str, Any]:
 
 
 def _read(row: sa.RowMapping) -> Applied:
+    try:
+        return _understood(row)
+    except (ValueError, TypeError) as error:
+        raise DatabaseError(
+            f"entry {row['id']} of the history, about {row['seed']}, is not understood: {error}",
+            hint=f"Version {row['tool_version']} of tdm-seed wrote it: use that one, if this is older. "
+            "Otherwise somebody has changed the entry by hand.",
+        ) from error
+
+
+def _understood(row: sa.RowMapping) -> Applied:
     return Applied(
         id=row["id"],
         seed=row["seed"],

@@ -109,6 +109,7 @@ class Seed:
     files: tuple[Path, ...] = ()
     description: str = ""
     depends_on: tuple[str, ...] = ()
+    depends_on_line: int | None = field(default=None, compare=False)
     requires_schema: str | None = None
     schema_until: str | None = None
     mode: Mode = Mode.ON_CHANGE

@@ -61,12 +61,23 @@ def _sentence(error: BaseException, *, verbose: bool) -> TdmSeedError:
         return _interruption(error)
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
-        hint = f"`{context.command_path} --help` lists what there is." if context else None
+        hint = f"`{context.command_path if context else 'tdm-seed'} --help` lists what there is."
+        if isinstance(error, click.NoSuchOption) and context is not None:
+            return UsageError(_no_option(error, context), hint=hint)
         return UsageError(error.format_message().rstrip("."), hint=hint)
     return TdmSeedError(
         f"an error inside tdm-seed: {type(error).__name__}: {error}",
         hint=None if verbose else "Please report it with the output of the same command and -v.",
     )
+
+
+def _no_option(error: click.NoSuchOption, context: click.Context) -> str:
+    """Prefer the option that the wrong one begins with: click takes --enviroment for --volume."""
+    known = [name for option in context.command.params for name in option.opts if name.startswith("--")]
+    begins = [name for name in known if error.option_name.startswith(name)]
+    if not begins:
+        return error.format_message().rstrip(".")
+    return f"No such option '{error.option_name}'. Did you mean '{max(begins, key=len)}'?"
 
 
 def _interruption(error: BaseException) -> Interrupted:

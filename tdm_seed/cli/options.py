@@ -37,24 +37,38 @@ class Options:
     def environment(self) -> Environment:
         """Read the project and the environment's manifest."""
         from tdm_seed.environments import Project
+        from tdm_seed.errors import UsageError
 
         project = Project.load()
         if str(project.root) not in sys.path:
             sys.path.insert(0, str(project.root))  # seeds and python: URLs may import the application
-        return project.environment(
-            self.env, url=self.url, volumes=self.volumes or None, random_seed=self.random_seed, now=self.now
-        )
+        try:
+            return project.environment(
+                self.env, url=self.url, volumes=self.volumes or None, random_seed=self.random_seed, now=self.now
+            )
+        except UsageError as error:
+            context = click.get_current_context(silent=True)
+            source = context.get_parameter_source("env") if context else None
+            if source is click.core.ParameterSource.ENVIRONMENT and error.place.file is None:
+                error.hint = f"It is named by the variable TDM_SEED_ENV. {error.hint or ''}".rstrip()
+            raise
 
     @contextmanager
     def seeder(self, progress: Progress | None = None) -> Iterator[Seeder]:
         """Open the Seeder of the environment. What a seed or ``env.py`` prints must not get into our JSON."""
         from tdm_seed.engine import Seeder
+        from tdm_seed.errors import TdmSeedError
 
-        with (
-            redirect_stdout(sys.stderr) if self.as_json else nullcontext(),
-            Seeder(self.environment(), lock_timeout=self.lock_timeout, progress=progress) as seeder,
-        ):
-            yield seeder
+        environment = self.environment()
+        try:
+            with (
+                redirect_stdout(sys.stderr) if self.as_json else nullcontext(),
+                Seeder(environment, lock_timeout=self.lock_timeout, progress=progress) as seeder,
+            ):
+                yield seeder
+        except TdmSeedError as error:
+            error.below(environment.project.root)
+            raise
 
 
 class _Volume(click.ParamType[tuple[str, int]]):

@@ -17,7 +17,8 @@ from tdm_seed.dialects.autocommit import commits_by_itself
 from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.dialects.waiting import Claim
-from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
+from tdm_seed.dialects.wording import plain
+from tdm_seed.errors import TdmSeedError, UsageError
 
 #: Rows in one statement of the plain way to load; larger ones gained nothing on any of the databases tried.
 BATCH = 1_000
@@ -111,6 +112,10 @@ class Dialect(Emptying):
         """Tell whether the database lives and dies with one connection."""
         return False
 
+    def names_database(self, url: URL) -> bool:
+        """Tell whether a URL says which database is meant, where a server has several."""
+        return True
+
     def identity(self, url: URL) -> tuple[Any, ...]:
         """Give what makes two URLs the same database: product, host, port and name."""
         host = (url.host or "localhost").lower()
@@ -122,9 +127,16 @@ class Dialect(Emptying):
         try:
             return sa.create_engine(url, poolclass=sa.pool.NullPool)
         except (sa.exc.NoSuchModuleError, ImportError) as error:
+            from difflib import get_close_matches
+
+            from tdm_seed.dialects import names
+
+            close = get_close_matches(url.get_backend_name(), names(), n=1)
             raise UsageError(
                 f"there is no driver for {url.get_backend_name()} databases: {error}",
-                hint="Install the SQLAlchemy dialect of that database, or check the scheme of the URL.",
+                hint=f"Did you mean {close[0]}://?"
+                if close
+                else "Install the SQLAlchemy dialect of that database, or check the scheme of the URL.",
             ) from error
 
     def names(self, connection: Connection) -> tuple[str, ...]:
@@ -192,6 +204,10 @@ class Dialect(Emptying):
 
     def aborted(self, error: sa.exc.DBAPIError) -> bool:
         """Tell whether a statement was refused because of an earlier error that was swallowed."""
+        return False
+
+    def takes_back(self, error: BaseException) -> bool:
+        """Tell whether the database has taken the whole transaction back by itself with this error."""
         return False
 
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
@@ -368,18 +384,4 @@ class Dialect(Emptying):
 
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
         """Turn a driver's exception into a sentence; ``url`` is given while connecting."""
-        cause = getattr(error, "orig", None) or error
-        # SQLAlchemy's own text goes on to say where to read about it.
-        said = cause.args[0] if isinstance(cause, sa.exc.SQLAlchemyError) and cause.args else cause
-        text = " ".join(str(said).split())
-        if url is not None:
-            return DatabaseError(f"cannot connect to {place(url)}: {text}")
-        return DatabaseError(text)
-
-
-def place(url: URL) -> str:
-    """Name a database for people, without user and password."""
-    if url.host or url.query.get("host"):
-        host = url.host or url.query.get("host")
-        return f"{url.database or '(no database)'} on {host}{f':{url.port}' if url.port else ''}"
-    return str(url.database or "an in-memory database")
+        return plain(error, url)

@@ -12,7 +12,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tdm_seed import dialects
-from tdm_seed.dialects.base import place
+from tdm_seed.dialects.wording import place
 from tdm_seed.engine.survey import Survey, find_alembic, survey
 from tdm_seed.environments import Project, hosts
 from tdm_seed.environments.editing import Edit, configured, table_of, write

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from tdm_seed.engine import content
 from tdm_seed.engine.session import Session
+from tdm_seed.errors import SeedError, UsageError
 from tdm_seed.history import since_reset
 from tdm_seed.loading.convert import plain_json
 from tdm_seed.schema import Schema, references
@@ -48,7 +49,7 @@ def run(session: Session, entries: Sequence[Applied], tables: Iterable[str] = ()
     with session.reading():
         schema = session.schema
         schema.forget()  # a Seeder may live long, and others migrate
-        found = [schema.table(name) for name in tables] or [schema.table(name) for name in content.tables(session)]
+        found = [_named(schema, name) for name in tables] or [schema.table(name) for name in content.tables(session)]
         numbered = {
             (table.fullname, column.name)
             for table in _with_parents(schema, found)
@@ -61,6 +62,13 @@ def run(session: Session, entries: Sequence[Applied], tables: Iterable[str] = ()
 def _names(entry: Applied, key: str) -> list[object]:
     value = entry.note.get(key, [])
     return value if isinstance(value, list) else []
+
+
+def _named(schema: Schema, name: str) -> sa.Table:
+    try:
+        return schema.table(name)
+    except SeedError as error:
+        raise UsageError(error.message, hint=error.hint, table=error.place.table) from error
 
 
 def _with_parents(schema: Schema, tables: Sequence[sa.Table]) -> list[sa.Table]:

@@ -29,28 +29,46 @@ def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tup
     if target == "base":
         chosen = newest
     elif target.startswith("-") and target[1:].isdigit():
+        if not int(target):
+            raise UsageError(f"{target} reverts nothing", hint="-1 is the seed that was applied last.")
         chosen = newest[: int(target) * -1]
         if len(chosen) < -int(target):
             are = "seed is" if len(chosen) == 1 else "seeds are"
             raise UsageError(f"only {len(chosen)} {are} applied", hint="`downgrade base` reverts all of them.")
     else:
-        seed = find(seeds, target)
+        seed = _named(seeds, standing, target)
         if seed.revision not in standing:
             raise UsageError(f"{seed.revision} is not applied", hint="`tdm-seed status` lists what is.")
         chosen = [seed.revision]
     for name in chosen:
         if name not in by_revision:
-            raise SeedError(
-                "is applied, but its file is gone, so nobody knows how to revert it",
-                seed=name,
-                hint="Bring the file back.",
-            )
+            raise _gone(name)
     named = [by_revision[name] for name in chosen]
     wanted = {seed.revision for seed in (*named, *graph.needing(named)) if seed.revision in standing}
     return tuple(
         Step(seed, Action.DOWNGRADE, "named" if seed.revision in chosen else _needs(graph, seed, wanted))
         for seed in reversed(graph.seeds)
         if seed.revision in wanted
+    )
+
+
+def _named(seeds: Sequence[Seed], standing: Collection[str], target: str) -> Seed:
+    try:
+        return find(seeds, target)
+    except UsageError:
+        gone = [
+            name for name in standing if target in (name, name[14:]) and name not in {seed.revision for seed in seeds}
+        ]
+        if len(gone) == 1:
+            raise _gone(gone[0]) from None
+        raise
+
+
+def _gone(revision: str) -> SeedError:
+    return SeedError(
+        "is applied, but its file is gone, so nobody knows how to revert it",
+        seed=revision,
+        hint=f"Bring the file back; or `tdm-seed repair {revision}` accepts that it is gone, and its rows stay.",
     )
 
 

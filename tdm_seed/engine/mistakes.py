@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tdm_seed.database import Database
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import SeedError, TdmSeedError, VerificationFailed
 from tdm_seed.revisions import where
+from tdm_seed.revisions.spelling import did_you_mean
 from tdm_seed.values import Seed
 
 
@@ -35,7 +37,15 @@ def seed_errors(session: Session, seed: Seed) -> Iterator[None]:
         raise translated.located(seed=seed.revision, **place(error)) from error
     except Exception as error:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise SeedError(text, seed=seed.revision, **place(error)) from error
+        raise SeedError(text, hint=_remedy(error), seed=seed.revision, **place(error)) from error
+
+
+def _remedy(error: Exception) -> str:
+    """Say what to do about what the author's own code raised."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, Database):
+        has = [name for name in dir(Database) if not name.startswith("_")]
+        return did_you_mean(str(error.name), has) or f"What a seed is handed has {', '.join(has)}."
+    return "Correct the seed; `-v` shows the whole stack."
 
 
 @contextmanager

@@ -263,11 +263,29 @@ class Seeder:
     def _plan(
         self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
     ) -> Plan:
+        environment, targets, again = self.environment, tuple(targets), tuple(again)
+        try:
+            return self._planned(entries, heads, targets, again)
+        except UsageError as error:
+            names = [word for word in (*targets, *again) if word in environment.project.environments()]
+            if names and error.message == f"there is no seed {names[0]}":
+                error.hint = f"{names[0]} is an environment: write --env {names[0]}."
+            raise
+
+    def _planned(
+        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
+    ) -> Plan:
         environment = self.environment
         return plan(
             self.seeds,
             states(entries),
-            selection=Selection(environment.name, environment.layers, environment.scenarios, environment.protected),
+            selection=Selection(
+                environment.name,
+                environment.layers,
+                environment.scenarios,
+                environment.protected,
+                **environment.place("scenarios"),
+            ),
             schema_revisions=self._session.schema_revisions(heads),
             dialect_names=self._session.names,
             targets=targets,

@@ -64,6 +64,12 @@ class Session:
         text = resolve_url(self.environment)
         hosts.check(self.environment, text)
         self.dialect, self.url = resolve(text)
+        if not self.dialect.names_database(self.url):
+            raise UsageError(
+                f"the URL names no database on {self.url.host or 'the server'}",
+                hint="Write it behind the host: scheme://user@host:port/database.",
+                **self.environment.place("url"),
+            )
         project = self.environment.project
         self.history = History(project.history_table, project.history_schema)
         self.schema_version = SchemaVersion.of(project)
@@ -82,9 +88,12 @@ class Session:
             raise UsageError(
                 f"the driver does not take this URL: {error}", hint="Look at the options behind its question mark."
             ) from error
-        with self.reading():
-            self.names = self.dialect.names(self.connection)
-            self.schema = Schema(self.connection, self.dialect)
+        try:
+            with self.reading():
+                self.names = self.dialect.names(self.connection)
+                self.schema = Schema(self.connection, self.dialect)
+        except self.dialect.driver_errors as error:
+            raise self.dialect.translate_error(error, self.url) from error
 
     def close(self, *_: object) -> None:
         """Give the connection back."""

@@ -116,7 +116,8 @@ def _rolled_back(dialect: Dialect, error: BaseException) -> bool:
     """Tell whether the database itself took the whole transaction back, as it does with the victim of a deadlock."""
     while error.__cause__ is not None and not isinstance(error, Locked):
         error = error.__cause__
-    return isinstance(error if isinstance(error, Locked) else dialect.translate_error(error), Locked)
+    locked = isinstance(error if isinstance(error, Locked) else dialect.translate_error(error), Locked)
+    return locked or dialect.takes_back(error)
 
 
 def _ended(dry_run: bool, failed: BaseException | None = None) -> SeedError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tdm_seed.environments.manifest import Manifest
 from tdm_seed.environments.setting import LARGEST, MOMENT, Setting, instant, nearest
@@ -49,6 +49,14 @@ class Environment:
     given_url: str | Setting | None = field(default=None, repr=False)
     given_source: Setting | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    manifest: Manifest | None = field(default=None, repr=False, compare=False)
+
+    def place(self, key: str) -> dict[str, Any]:
+        """Give file and line of a key for an error, the file alone where the manifest has no such key."""
+        if self.manifest is None:
+            return {}
+        found = self.manifest.settings.get(key)
+        return {"file": found.file, "line": found.line} if found else {"file": self.manifest.file}
 
     @property
     def url(self) -> str:
@@ -65,7 +73,11 @@ class Environment:
             return url
         message = f"the environment {self.name!r} names no database"
         hint = 'Give it a url = "…" in its manifest, or say --url.'
-        raise self.given_url.refuse(message, hint) if self.given_url else UsageError(message, hint=hint)
+        raise (
+            self.given_url.refuse(message, hint)
+            if self.given_url
+            else UsageError(message, hint=hint, **self.place("url"))
+        )
 
     @property
     def source(self) -> str | None:
@@ -130,6 +142,7 @@ def build(
         given_url=url if url is not None else _text(given.get("url", project.url)),
         given_source=_text(given.get("source")),
         environ=dict(environ),
+        manifest=manifest,
     )
 
 

@@ -29,6 +29,7 @@ def check(environment: Environment, url: str) -> None:
             raise Protected(
                 f"the environment {environment.name!r} is protected but lists no hosts",
                 hint=f'Say in its manifest where it may write: hosts = ["{LOCAL}"].',
+                **environment.place("protected"),
             )
         return
     allowed = _allowed(environment)
@@ -38,6 +39,7 @@ def check(environment: Environment, url: str) -> None:
             raise Protected(
                 f"the environment {environment.name!r} may not touch the host {named}",
                 hint=f"Its hosts are: {', '.join(environment.hosts) or 'none'}.",
+                **environment.place("hosts"),
             )
 
 

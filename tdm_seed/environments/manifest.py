@@ -31,7 +31,7 @@ class Manifest:
 
 def names(folder: Path) -> tuple[str, ...]:
     """List the environments of a folder in order; files whose name no environment may have are left out."""
-    return tuple(sorted(path.stem for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem)))
+    return tuple(sorted(path.stem for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem) and path.is_file()))
 
 
 def read(name: str, folder: Path, root: Path, environ: Mapping[str, str]) -> Manifest:
@@ -45,7 +45,7 @@ def read(name: str, folder: Path, root: Path, environ: Mapping[str, str]) -> Man
 
 
 def _read(name: str, folder: Path, root: Path, environ: Mapping[str, str], below: tuple[str, ...]) -> Manifest:
-    own = TomlFile.read(_find(name, folder), root)
+    own = TomlFile.read(_find(name, folder, root), root)
     settings = own.table() or {}
     check_keys(settings, KEYS, "a manifest")
     for key in ("url", "source"):
@@ -89,15 +89,31 @@ def refuse_password(setting: Setting) -> None:
         )
 
 
-def _find(name: str, folder: Path) -> Path:
+def _find(name: str, folder: Path, root: Path) -> Path:
     if not _NAME.fullmatch(name):
+        meant = Path(name).stem.lower()
+        close = f" Did you mean {meant}?" if meant in names(folder) else ""
         raise UsageError(
             f"{name!r} cannot be the name of an environment",
-            hint="Small letters, digits, _ and -, beginning with a letter or a digit.",
+            hint=f"Small letters, digits, _ and -, beginning with a letter or a digit.{close}",
         )
     path = folder / f"{name}.toml"
     if not path.is_file():
-        known = names(folder)
-        hint = nearest(name, known) if known else f"Write one: {path}."
-        raise UsageError(f"there is no environment {name!r}", hint=hint)
+        raise _missing(name, path, root)
     return path
+
+
+def _missing(name: str, path: Path, root: Path) -> UsageError:
+    """Say why there is no manifest of that name, which something else may have."""
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    message = f"there is no environment {name!r}"
+    if path.is_dir():
+        return UsageError(f"{message}: this is a folder", hint="A manifest is a file.", file=shown.as_posix())
+    if path.is_symlink():
+        hint = "Put the file there, or write the manifest in the place of the link."
+        return UsageError(f"{message}: this is a link that leads nowhere", hint=hint, file=shown.as_posix())
+    if other := next((found for found in sorted(path.parent.glob(f"{name}.*")) if found.is_file()), None):
+        hint = f"Write it as {path.name}: manifests are TOML."
+        return UsageError(f"{message}: this is no TOML file", hint=hint, file=shown.with_name(other.name).as_posix())
+    known = names(path.parent)
+    return UsageError(message, hint=nearest(name, known) if known else f"Write one: {shown.as_posix()}.")

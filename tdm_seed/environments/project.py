@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tdm_seed.environments import manifest
 from tdm_seed.environments.environment import Environment, build
-from tdm_seed.environments.setting import Setting
+from tdm_seed.environments.setting import Setting, nearest
 from tdm_seed.environments.toml_file import TomlFile
 from tdm_seed.errors import UsageError
 
@@ -44,6 +44,7 @@ class Project:
     version_table_schema: str | None = None
     default_environment: str = "dev"
     url: Setting | None = field(default=None, repr=False)
+    given_default: Setting | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, start: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Project:
@@ -59,7 +60,7 @@ class Project:
                 raise UsageError(
                     f"both {OWN_FILE} and [tool.tdm-seed] in {SHARED_FILE} configure this project",
                     hint="Keep one of them.",
-                    file=folder / OWN_FILE,
+                    file=OWN_FILE,
                 )
             if files or (folder / MANIFESTS).is_dir():
                 return _load(folder, files[0] if files else None, os.environ if environ is None else environ)
@@ -94,8 +95,24 @@ class Project:
             UsageError: there is no such environment, or its manifest is wrong, with file and line.
         """
         environ = os.environ if environ is None else environ
+        if not self.seeds.is_dir():
+            raise self._no_seeds()
+        if not name and self.given_default is not None and self.default_environment not in self.environments():
+            raise self.given_default.refuse(
+                f"there is no environment {self.default_environment!r}",
+                nearest(self.default_environment, self.environments()),
+            )
         found = manifest.read(name or self.default_environment, self.manifests, self.root, environ)
         return build(self, found, environ, url=url, volumes=volumes, random_seed=random_seed, now=now)
+
+    def _no_seeds(self) -> UsageError:
+        shown = self.seeds.relative_to(self.root) if self.seeds.is_relative_to(self.root) else self.seeds
+        what = "is no folder" if self.seeds.exists() else "is not there"
+        return UsageError(
+            f"the folder of seeds, {shown.as_posix()}, {what}",
+            hint='`tdm-seed init` makes one; another is named by seeds = "…" in the configuration of tdm-seed.',
+            file=self.config_file.relative_to(self.root).as_posix() if self.config_file else None,
+        )
 
 
 def _configurations(folder: Path) -> list[tuple[TomlFile, tuple[str, ...]]]:
@@ -118,6 +135,8 @@ def _load(root: Path, source: tuple[TomlFile, tuple[str, ...]] | None, environ: 
     if source is not None:
         toml, table = source
         settings = toml.table(*table) or {}
+        if not table and "tool" in settings:
+            raise settings["tool"].refuse(f"{OWN_FILE} has no such table", "Write the keys at the top of the file.")
         manifest.check_keys(settings, KEYS, f"[{'.'.join(table)}]" if table else OWN_FILE)
     if "url" in settings:
         manifest.refuse_password(settings["url"])
@@ -136,6 +155,7 @@ def _load(root: Path, source: tuple[TomlFile, tuple[str, ...]] | None, environ: 
         version_table_schema=text("version_table_schema"),
         default_environment=text("default_environment") or "dev",
         url=settings.get("url"),
+        given_default=settings.get("default_environment"),
     )
 
 

@@ -39,7 +39,7 @@ class Setting:
     def text(self, environ: Mapping[str, str]) -> str:
         """Give a string."""
         if not isinstance(self.value, str):
-            raise self._wrong("a text", 'Put it in quotes: key = "value".')
+            raise self._wrong("a text", f'Write {self.key} = "value".')
         return self._expand(self.value, environ)
 
     def integer(self, environ: Mapping[str, str], *, least: int = 0) -> int:
@@ -104,7 +104,7 @@ class Setting:
         try:
             seen = outline(self.value)
         except Malformed as error:
-            raise self.refuse(str(error)) from None
+            raise self.refuse(str(error), _FORMS) from None
         found = (*_IN_AUTHORITY.finditer(seen), *_IN_QUERY.finditer(seen))
         return any(match["password"].strip(MARK) for match in found)
 
@@ -118,20 +118,24 @@ class Setting:
             hint = f"Set {error.name}, or write a default: ${{{error.name}:-value}}."
             raise UnsetVariable(f"{self.key}: {error}", hint=hint, file=self.file, line=self.line) from None
         except Malformed as error:
-            raise self.refuse(str(error), "The forms are ${VARIABLE} and ${VARIABLE:-default}.") from None
+            raise self.refuse(str(error), _FORMS) from None
 
     def _wrong(self, wanted: str, hint: str, value: object = None) -> UsageError:
         kind = type(self.value)
         seen = repr(value) if isinstance(value, str) else _KINDS.get(kind, kind.__name__)
+        if isinstance(self.value, list) and wanted.startswith("a list"):
+            seen = "a list of other things"
         return self.refuse(f"must be {wanted}, not {seen}", hint)
 
+
+_FORMS = "The forms are ${VARIABLE} and ${VARIABLE:-default}."
 
 _KINDS: Mapping[type, str] = {
     str: "a text",
     int: "a number",
     float: "a fraction",
     bool: "true or false",
-    list: "a list of other things",
+    list: "a list",
     dict: "a table",
 }
 

@@ -39,17 +39,23 @@ class TomlFile:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UsageError("the file is not UTF-8", hint="Save it as UTF-8.", file=shown) from error
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise UsageError("the file is not UTF-8", hint="Save it as UTF-8.", file=shown, line=line) from error
         except OSError as error:
-            raise UsageError(f"the file cannot be read: {error.strerror}", file=shown) from error
+            hint = "Check what it is, and who may read it."
+            raise UsageError(f"the file cannot be read: {error.strerror}", hint=hint, file=shown) from error
         try:
             return cls(path, shown, text, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             place = _PLACE.search(str(error))
             line = int(place[1]) if place and place[1] else max(1, text.count("\n"))
+            said = _PLACE.sub("", str(error))
+            twice = said.startswith("Cannot")
             raise UsageError(
-                f"this is not TOML: {_PLACE.sub('', str(error))}",
-                hint='Text stands in quotes, key = "value"; a table begins with [name].',
+                f"this is not TOML: {said[0].lower()}{said[1:]}",
+                hint="A key or table stands in the file twice: keep one of them."
+                if twice
+                else 'Text stands in quotes, key = "value"; a table begins with [name].',
                 file=shown,
                 line=line,
             ) from error

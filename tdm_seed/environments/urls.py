@@ -36,7 +36,12 @@ def resolve_url(environment: Environment) -> str:
     url = environment.url.strip()
     if url.startswith(_PYTHON):
         url = _imported(environment, url.removeprefix(_PYTHON))
-    return anchored(url, environment.project.root)
+    try:
+        return anchored(url, environment.project.root)
+    except UsageError as error:
+        if isinstance(environment.given_url, Setting):
+            error.located(file=environment.given_url.file, line=environment.given_url.line)
+        raise
 
 
 def anchored(url: str, root: Path) -> str:
@@ -76,7 +81,8 @@ def _imported(environment: Environment, reference: str) -> str:
             for attribute in attributes.split("."):
                 if not hasattr(found, attribute):
                     close = get_close_matches(attribute, [name for name in dir(found) if name[0] != "_"], n=1)
-                    hint = f"Did you mean {close[0]}?" if close else None
+                    here = [name for name in vars(found) if name[0] != "_"] if hasattr(found, "__dict__") else []
+                    hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(here[:8]) or 'nothing'}."
                     raise _refused(environment, f"{module_name} has no {attributes!r}", hint)
                 found = getattr(found, attribute)
             url = _as_url(found)
@@ -155,7 +161,9 @@ def _raised(environment: Environment, reference: str, error: BaseException) -> U
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(environment.project.root)]
     where = f" at {ours[-1].filename}:{ours[-1].lineno}" if ours else ""
     return _refused(
-        environment, f"python:{reference} raised {type(error).__name__}{where}: {concealed(str(error))}", None
+        environment,
+        f"python:{reference} raised {type(error).__name__}{where}: {concealed(str(error))}",
+        "It is imported here as the application does: what it needs there, such as a variable, it needs here, too.",
     )
 
 

@@ -106,7 +106,10 @@ def _boolean(value: Any) -> bool:
 
 
 def _integer(value: Any) -> int:
-    number = int(_number(value) if isinstance(value, str) else value)
+    try:
+        number = int(_number(value) if isinstance(value, str) else value)
+    except (ValueError, TypeError) as error:
+        raise ValueError("not a whole number") from error
     if not isinstance(value, str) and number != value:
         raise ValueError("not a whole number")
     if not -(2**63) <= number < 2**64:
@@ -121,7 +124,10 @@ def _number(text: str) -> str:
 
 
 def _float(value: Any) -> float:
-    return float(_number(value) if isinstance(value, str) else value)
+    try:
+        return float(_number(value) if isinstance(value, str) else value)
+    except (ValueError, TypeError) as error:
+        raise ValueError("not a number") from error
 
 
 def _decimal(scale: int | None, digits: int | None) -> Converter:
@@ -163,7 +169,7 @@ def _enum(names: Sequence[str]) -> Converter:
 def _datetime(keeps_zone: bool) -> Converter:
     def convert(value: Any) -> datetime:
         if isinstance(value, str):
-            value = datetime.fromisoformat(value)
+            value = _read(datetime, value, "point in time")
         elif not isinstance(value, datetime):
             if not isinstance(value, date):
                 raise TypeError("not a point in time")
@@ -179,11 +185,28 @@ def _datetime(keeps_zone: bool) -> Converter:
 def _date(value: Any) -> date:
     if isinstance(value, datetime):
         return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(value)
+    if isinstance(value, date):
+        return value
+    found: date = _read(date, value, "date")
+    return found
 
 
 def _time(value: Any) -> time:
-    return value if isinstance(value, time) else time.fromisoformat(value)
+    if isinstance(value, time):
+        return value
+    found: time = _read(time, value, "time")
+    return found
+
+
+def _read(kind: Any, value: Any, what: str) -> Any:
+    """Read ISO 8601; of Python's own words only those help that name what is out of range."""
+    try:
+        return kind.fromisoformat(value)
+    except TypeError as error:
+        raise TypeError(f"not a {what}") from error
+    except ValueError as error:
+        said = str(error)
+        raise ValueError(f"not a {what}: {said}" if "range" in said else f"not a {what}") from error
 
 
 def _bytes(value: Any) -> bytes:

@@ -80,5 +80,6 @@ class Matching:
             raise SeedError(
                 f"({', '.join(self.key)}) = ({shown}) was given already in {rows.origin.unit} {row[0]}",
                 table=self.table.name,
+                hint="Take one of them out: it is by this key that rows are told apart.",
                 **rows.origin.place(row[1]),
             )

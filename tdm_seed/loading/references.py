@@ -48,7 +48,9 @@ def understand(schema: Schema, table: sa.Table, names: Sequence[str]) -> list[Gi
     for one in given:
         if one.column.name in seen:
             raise SeedError(
-                f"{seen[one.column.name]} and {one.name} both fill the column {one.column.name}", table=table.name
+                f"{seen[one.column.name]} and {one.name} both fill the column {one.column.name}",
+                table=table.name,
+                hint="Give one of them.",
             )
         seen[one.column.name] = one.name
     return given
@@ -69,7 +71,8 @@ def _one(schema: Schema, table: sa.Table, name: str) -> Given:
     for place, letter in enumerate(name):
         if letter == "." and name[:place] in table.columns:
             return _reference(schema, table, name, name[:place], name[place + 1 :])
-    close = get_close_matches(near, [column.name for column in table.columns], n=3)
+    names = {column.name.lower(): column.name for column in table.columns}
+    close = [names[word] for word in get_close_matches(near.strip().lower(), names, n=3)]
     known = ", ".join(column.name for column in table.columns)
     raise SeedError(
         f"the table has no column {near!r}",
@@ -79,11 +82,18 @@ def _one(schema: Schema, table: sa.Table, name: str) -> Given:
     )
 
 
+def _lookups(table: sa.Table) -> str:
+    return ", ".join(reference.columns[0] for reference in references(table) if len(reference.columns) == 1) or "none"
+
+
 def _reference(schema: Schema, table: sa.Table, name: str, near: str, far: str) -> Given:
     keys = [reference for reference in references(table) if reference.columns == (near,)]
     if not keys:
         raise SeedError(
-            f"{near} is no foreign key of one column, so {name!r} cannot be looked up", table=table.name, column=near
+            f"{near} is no foreign key of one column, so {name!r} cannot be looked up",
+            table=table.name,
+            column=near,
+            hint=f"Give {near} its own value. Columns that can be looked up: {_lookups(table)}.",
         )
     parent, (referred,) = schema.parent(keys[0]), keys[0].referred
     if far not in parent.columns:
@@ -92,7 +102,9 @@ def _reference(schema: Schema, table: sa.Table, name: str, near: str, far: str) 
             f"{parent.name} has no column {far!r}",
             table=table.name,
             column=name,
-            hint=f"Did you mean {' or '.join(close)}?" if close else None,
+            hint=f"Did you mean {' or '.join(close)}?"
+            if close
+            else f"Its columns: {', '.join(column.name for column in parent.columns)}.",
         )
     if (far,) not in unique_keys(parent):
         unique = ", ".join(key[0] for key in unique_keys(parent) if len(key) == 1)

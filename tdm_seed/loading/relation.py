@@ -74,9 +74,27 @@ def _misfit(
                 f"{shown} does not fit {one.holds.type}: {error}",
                 table=table.name,
                 column=one.name,
+                hint=_fitting(one.holds.type),
                 **rows.origin.place(number),
             )
-    return SeedError(str(error), table=table.name, **rows.origin.place(number))
+    return SeedError(str(error), table=table.name, hint=_fitting(None), **rows.origin.place(number))
+
+
+def _fitting(kind: sa.types.TypeEngine[Any] | None) -> str:
+    """Say what a value for a column of this type looks like."""
+    shapes: tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...] = (
+        (sa.Boolean, "Write true or false."),
+        (sa.Integer, "Write digits alone, such as 1000."),
+        (sa.Numeric, "Write digits and a point, such as 1000.50."),
+        (sa.DateTime, "Write it as 2026-01-31T12:30:00."),
+        (sa.Date, "Write it as 2026-01-31."),
+        (sa.Time, "Write it as 12:30:00."),
+        (sa.Uuid, "Write it as 123e4567-e89b-12d3-a456-426614174000."),
+        (sa.JSON, 'Write JSON, names and texts in double quotes: {"river": 1}.'),
+        (sa.Enum, "Write one of these words."),
+        (sa.String, "Correct the text, or the column in a migration."),
+    )
+    return next((said for known, said in shapes if isinstance(kind, known)), "Correct the value.")
 
 
 @contextmanager

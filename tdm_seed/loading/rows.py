@@ -10,6 +10,8 @@ from typing import Any
 from tdm_seed.errors import SeedError
 from tdm_seed.loading.sources import Row, RowsFile
 
+_SHAPE = 'Rows are a list, or any iterable, of dicts such as {"code": "AT", "name": "Austria"}.'
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -22,6 +24,11 @@ class Origin:
     def unit(self) -> str:
         """What the number of a row counts."""
         return "line" if self.file and self.counts_lines else "row"
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """Give the place where the columns are named: the first line of a file that has lines."""
+        return {"file": self.file, "line": 1} if self.file and self.counts_lines else {"file": self.file}
 
     def place(self, number: int) -> dict[str, Any]:
         """Give the parts of an error's place for a row."""
@@ -48,15 +55,21 @@ def rows_of(given: Iterable[Any]) -> Rows | None:
         numbered: Iterator[tuple[int, Row]] = given.numbered()
     else:
         origin = Origin()
+        if not isinstance(given, Iterable):
+            raise SeedError(f"rows are wanted, not {type(given).__name__}", hint=_SHAPE)
         numbered = iter(enumerate([given] if isinstance(given, Mapping) else given, 1))
     first = next(numbered, None)
     if first is None:
         return None
     if not isinstance(first[1], Mapping):
-        raise SeedError(_difference(first[1], ()), **origin.place(first[0]))
+        raise SeedError(_difference(first[1], ()), hint=_SHAPE, **origin.place(first[0]))
     columns = tuple(first[1])
     if not columns or not all(isinstance(column, str) for column in columns):
-        raise SeedError("a row must name at least one column, and columns by text", **origin.place(first[0]))
+        raise SeedError(
+            "a row must name at least one column, and columns by text",
+            hint='Such as {"code": "AT", "name": "Austria"}.',
+            **origin.place(first[0]),
+        )
     return Rows(columns, _tuples(chain((first,), numbered), columns, origin), origin)
 
 
@@ -71,7 +84,8 @@ def _tuples(
             values = ()
         if not values or len(row) != size:
             said = _difference(row, columns)
-            raise SeedError(said, hint="Give None where a row has no value.", **origin.place(number))
+            hint = "Give None where a row has no value." if isinstance(row, Mapping) else _SHAPE
+            raise SeedError(said, hint=hint, **origin.place(number))
         yield number, values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,17 @@ from tdm_seed.errors import SeedError
 from tdm_seed.loading.convert import CsvText
 
 Row = Mapping[str, Any]
+
+_OBJECT = 'A row is an object: {"column": value, …}.'
+_JSON = "Texts and names stand in double quotes, no comma stands behind the last part, and null is no value."
+_KINDS: Mapping[type, str] = {
+    str: "text",
+    int: "a number",
+    Decimal: "a number",
+    bool: "true or false",
+    list: "a list",
+    type(None): "null",
+}
 
 #: Characters in one field of a CSV. The standard library stops at 131,072, which a long text or an image exceeds.
 LARGEST_FIELD = 2**30
@@ -38,6 +49,13 @@ class RowsFile:
         except UnicodeDecodeError as error:
             line = _first_undecodable(self.path)
             raise SeedError("not UTF-8 text", file=self.shown, line=line, hint="Save the file as UTF-8.") from error
+
+    def header(self) -> tuple[str, ...]:
+        """Name the columns of a CSV; nothing for files that name them in every row."""
+        if self.path.suffix.lower() != ".csv":
+            return ()
+        with self.path.open(encoding="utf-8-sig", newline="") as stream:
+            return tuple(next(csv.reader(stream), ()))
 
     @property
     def counts_lines(self) -> bool:
@@ -66,11 +84,13 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
         try:
             header = next(reader, None)
             if not header:
-                raise SeedError("the file is empty: the first line must name the columns", file=source.shown, line=1)
-            if len(set(header)) < len(header) or not all(header):
                 raise SeedError(
-                    "the header must name every column once: " + ", ".join(header), file=source.shown, line=1
+                    "the file is empty: the first line must name the columns",
+                    file=source.shown,
+                    line=1,
+                    hint="Such as: code,name. Below it, each line is a row.",
                 )
+            _check_header(header, source.shown)
             line = reader.line_num + 1
             for fields in reader:
                 if fields:
@@ -84,22 +104,52 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
                     yield line, dict(zip(header, map(CsvText, fields), strict=True))
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise SeedError(f"this is not CSV: {error}", file=source.shown, line=line) from error
+            raise SeedError(
+                f"this is not CSV: {error}",
+                file=source.shown,
+                line=line,
+                hint="A value in quotes ends with one before the next comma; a quote inside of it is written twice.",
+            ) from error
+
+
+def _check_header(header: Sequence[str], shown: str) -> None:
+    """Refuse a first line that cannot name columns, with what it probably is."""
+    if any("\0" in name or name.startswith("PK\x03\x04") for name in header):
+        raise SeedError(
+            "this is no text", file=shown, line=1, hint="A workbook is saved as CSV (UTF-8), not under another name."
+        )
+    if len(set(header)) < len(header) or not all(header):
+        raise SeedError(
+            f"the header must name every column once: {', '.join(header)}",
+            file=shown,
+            line=1,
+            hint="Give every column a name of its own, or take the column out.",
+        )
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and separator in header[0]:
+            raise SeedError(
+                f"the columns are separated by {name}: {header[0]}", file=shown, line=1, hint="Separate them by commas."
+            )
 
 
 def _json(source: RowsFile) -> Iterator[tuple[int, Row]]:
     """Read a list of objects; numbers with a point stay exact. The whole file is in memory, unlike JSON Lines."""
+    text = source.path.read_text(encoding="utf-8-sig")
     try:
-        rows = _parsed(source.path.read_text(encoding="utf-8-sig"))
+        rows = _parsed(text)
     except json.JSONDecodeError as error:
-        raise SeedError(f"this is not JSON: {error.msg}", file=source.shown, line=error.lineno) from error
+        raise SeedError(
+            f"this is not JSON: {_said(error)}", file=source.shown, line=error.lineno, hint=_JSON
+        ) from error
     except ValueError as error:
-        raise SeedError(f"this is not JSON: {error}", file=source.shown) from error
+        raise SeedError(f"this is not JSON: {error}", file=source.shown, hint=_JSON) from error
     if not isinstance(rows, list):
         raise SeedError("the file must hold a list of objects", file=source.shown, hint='Write [{"column": …}, …].')
     for place, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise SeedError(f"{type(row).__name__} where an object is expected", file=source.shown, row=place)
+            raise SeedError(
+                f"{_KINDS[type(row)]} where an object is expected", file=source.shown, row=place, hint=_OBJECT
+            )
         yield place, row
 
 
@@ -112,11 +162,20 @@ def _jsonl(source: RowsFile) -> Iterator[tuple[int, Row]]:
             try:
                 row = _parsed(text)
             except ValueError as error:
-                said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-                raise SeedError(f"this is not JSON: {said}", file=source.shown, line=line) from error
+                said = _said(error) if isinstance(error, json.JSONDecodeError) else str(error)
+                hint = f"{_JSON} JSON Lines are one whole object to a line."
+                raise SeedError(f"this is not JSON: {said}", file=source.shown, line=line, hint=hint) from error
             if not isinstance(row, dict):
-                raise SeedError(f"{type(row).__name__} where an object is expected", file=source.shown, line=line)
+                raise SeedError(
+                    f"{_KINDS[type(row)]} where an object is expected", file=source.shown, line=line, hint=_OBJECT
+                )
             yield line, row
+
+
+def _said(error: json.JSONDecodeError) -> str:
+    """Quote where Python's parser stumbled, since it only says what it wanted."""
+    rest = error.doc[error.pos :].lstrip().split("\n")[0][:30]
+    return f"{error.msg[0].lower()}{error.msg[1:]} at `{rest}`" if rest else "it breaks off"
 
 
 def _parsed(text: str) -> Any:

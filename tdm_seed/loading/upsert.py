@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import SeedError
 from tdm_seed.loading.append import kept_out
+from tdm_seed.loading.blame import blamed
 from tdm_seed.loading.exchange import make_way
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.ordering import any_order
@@ -54,7 +56,7 @@ class Upsert:
         # What is removed may free a unique value that another row takes; but where rows of the table point to one
         # another, those that stay must point elsewhere first.
         removed = 0 if self_references(self.table) else self._remove()
-        with any_order(self.connection, self.dialect, self.table):
+        with any_order(self.connection, self.dialect, self.table), self._blaming():
             written = self._write(Pointing(self.match, later, self.rows))
         removed += self._remove() if self_references(self.table) else 0
         return written + Changes(deleted=removed)
@@ -72,6 +74,21 @@ class Upsert:
             for one in self.given
             if one.column.name not in self.key and one.column.name not in self.insert_only and not _fixed(one.column)
         ]
+
+    @contextmanager
+    def _blaming(self) -> Iterator[None]:
+        """Name the row for which the database has refused them all, where that can still be asked.
+
+        Raises:
+            TdmSeedError: in place of the database's own error, where the row is found.
+        """
+        try:
+            yield
+        except sa.exc.IntegrityError as error:
+            with suppress(sa.exc.SQLAlchemyError):
+                if found := blamed(self.match, [one.column.name for one in self.given], self.rows):
+                    raise found from error
+            raise
 
     def _write(self, pointing: Pointing) -> Changes:
         """Update and insert; rows that were there before are updated when everything they point to exists."""

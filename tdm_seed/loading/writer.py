@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -13,12 +13,14 @@ from sqlalchemy.engine import Connection
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import SeedError, TdmSeedError
 from tdm_seed.loading.append import Append
+from tdm_seed.loading.convert import CsvText
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.references import Given, understand
 from tdm_seed.loading.relation import Source, converted, source
 from tdm_seed.loading.removing import remove
 from tdm_seed.loading.resolve import look_up
-from tdm_seed.loading.rows import Rows, rows_of
+from tdm_seed.loading.rows import Origin, Rows, rows_of
+from tdm_seed.loading.sources import RowsFile
 from tdm_seed.loading.upsert import Upsert
 from tdm_seed.schema import Schema, default_key, self_references
 from tdm_seed.schema.keys import checked_key
@@ -55,8 +57,13 @@ class Writer:
         if missing not in ("keep", "delete"):
             raise SeedError(f"missing={missing!r} is not known", table=table.name, hint="Use 'keep' or 'delete'.")
         if where is not None and missing == "keep":
-            raise SeedError("where= bounds what missing='delete' removes, and needs it", table=table.name)
+            raise SeedError(
+                "where= bounds what missing='delete' removes, and needs it",
+                table=table.name,
+                hint="Add missing='delete', or take where= out.",
+            )
         if found is None:
+            self._look_at_header(table, rows)
             if missing == "delete":
                 raise SeedError(
                     "no rows were given, so missing='delete' would remove every row",
@@ -65,15 +72,20 @@ class Writer:
                 )
             return Changes()
         with self._errors(table, found):
-            given = understand(self.schema, table, found.columns)
+            given = self._understand(table, found)
             names = [one.column.name for one in given]
             chosen = self._key(table, names, key)
             kept = _columns(table, insert_only)
             if unknown := [name for name in kept if name not in names]:
-                raise SeedError(f"insert_only names {unknown[0]}, which the rows do not hold", table=table.name)
+                raise SeedError(
+                    f"insert_only names {unknown[0]}, which the rows do not hold",
+                    table=table.name,
+                    hint=f"The columns of the rows: {', '.join(names)}.",
+                )
             self._before_drawing(table, names)
             doomed = self._condition(table, where) if missing == "delete" else None
-            with self._source(table, given, found, chosen) as relation:
+            told_apart = replace(found, numbered=_keyed(table, names, chosen, found))
+            with self._source(table, given, told_apart, chosen) as relation:
                 changes = Upsert(
                     self.connection, self.dialect, table, given, found, relation, chosen, kept, doomed
                 ).run()
@@ -85,9 +97,10 @@ class Writer:
         """Add rows that are not there yet, in the fastest way there is."""
         found = rows_of(rows)
         if found is None:
+            self._look_at_header(table, rows)
             return Changes()
         with self._errors(table, found):
-            given = understand(self.schema, table, found.columns)
+            given = self._understand(table, found)
             names = [one.column.name for one in given]
             self._before_drawing(table, names)
             work = Append(self.connection, self.dialect, table, given, found)
@@ -109,7 +122,11 @@ class Writer:
     ) -> Changes:
         """Remove the rows with the given keys, or those that match a condition."""
         if (rows is None) == (where is None):
-            raise SeedError("delete needs either rows or where=", table=table.name)
+            raise SeedError(
+                "delete needs either rows or where=",
+                table=table.name,
+                hint="Give rows with their keys, or a condition: where={'code': 'AT'}. All rows: where={}.",
+            )
         if rows is None:
             with self._errors(table, None):
                 return Changes(deleted=remove(self.connection, self.dialect, table, self._condition(table, where)))
@@ -117,7 +134,7 @@ class Writer:
         if found is None:
             return Changes()
         with self._errors(table, found):
-            given = understand(self.schema, table, found.columns)
+            given = self._understand(table, found)
             names = [one.column.name for one in given]
             chosen = self._key(table, names, key)
             with self._source(table, given, found, chosen) as relation:
@@ -142,6 +159,21 @@ class Writer:
         if numbered is not None:
             self._note_numbers(table, [numbered.name] if names_number else [])
 
+    def _understand(self, table: sa.Table, rows: Rows) -> list[Given]:
+        """Match the columns of the rows with the table's; what is wrong with them stands in the first row or line."""
+        try:
+            return understand(self.schema, table, rows.columns)
+        except SeedError as error:
+            raise error.located(**rows.origin.head) from error.__cause__
+
+    def _look_at_header(self, table: sa.Table, rows: Iterable[Any]) -> None:
+        """Look at the columns of a CSV that holds no rows: a file of another kind may seem so."""
+        header = rows.header() if isinstance(rows, RowsFile) else ()
+        if isinstance(rows, RowsFile) and header:
+            origin = Origin(rows.shown, rows.counts_lines)
+            with self._errors(table, None):
+                self._understand(table, Rows(header, iter(()), origin))
+
     @contextmanager
     def _source(self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()) -> Iterator[Source]:
         numbered = converted(table, given, rows, digits=self.dialect.decimal_digits)
@@ -163,7 +195,11 @@ class Writer:
             return default_key(table, names)
         chosen = checked_key(table, _columns(table, key))
         if absent := [name for name in chosen if name not in names]:
-            raise SeedError(f"the rows do not hold the key column {absent[0]}", table=table.name)
+            raise SeedError(
+                f"the rows do not hold the key column {absent[0]}",
+                table=table.name,
+                hint="Give it in every row, or choose another unique key.",
+            )
         return chosen
 
     def _condition(self, table: sa.Table, where: Where | None) -> sa.ColumnElement[bool]:
@@ -173,7 +209,12 @@ class Writer:
             return sa.literal_column(f"({where})", sa.Boolean())
         if isinstance(where, Mapping):
             if unknown := [name for name in where if name not in table.columns]:
-                raise SeedError(f"where= names the column {unknown[0]}, which does not exist", table=table.name)
+                known = ", ".join(column.name for column in table.columns)
+                raise SeedError(
+                    f"where= names the column {unknown[0]}, which does not exist",
+                    table=table.name,
+                    hint=f"Its columns: {known}.",
+                )
             return sa.and_(sa.true(), *(table.columns[name] == value for name, value in where.items()))
         return where
 
@@ -199,6 +240,30 @@ class Writer:
         except self.dialect.driver_errors as error:
             translated = self.dialect.translate_error(error)
             raise translated.located(table=table.name, file=rows.origin.file if rows else None) from error
+
+
+def _keyed(
+    table: sa.Table, names: Sequence[str], key: Collection[str], rows: Rows
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Let rows pass whose primary key has a value: without one, each run would add the row once more."""
+    primary = {column.name for column in table.primary_key.columns}
+    places = [place for place, name in enumerate(names) if name in key and name in primary]
+    texts = {place for place in places if isinstance(table.columns[names[place]].type, sa.String)}
+    if not places:
+        yield from rows.numbered
+        return
+    for number, values in rows.numbered:
+        for place in places:
+            value = values[place]
+            if value is None or (not value and isinstance(value, CsvText) and place not in texts):
+                raise SeedError(
+                    f"the row has no value in {names[place]}, by which rows are told apart",
+                    table=table.name,
+                    column=names[place],
+                    hint="Give it one, or leave such rows to db.load, which adds rows.",
+                    **rows.origin.place(number),
+                )
+        yield number, values
 
 
 def _columns(table: sa.Table, given: str | Collection[str]) -> tuple[str, ...]:

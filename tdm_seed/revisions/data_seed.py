@@ -44,20 +44,31 @@ def read_options(text: str, file: str) -> DataOptions:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
-        raise SeedError(f"is not valid TOML: {error}", file=file, line=int(line.group(1)) if line else None) from error
+        said = re.sub(r" \(at .*\)$", "", str(error))
+        raise SeedError(
+            f"is not valid TOML: {said[0].lower()}{said[1:]}",
+            hint='Text stands in quotes, key = "value".',
+            file=file,
+            line=int(line.group(1)) if line else max(1, text.count("\n")),
+        ) from error
     lines = {match.group(1): number for number, line in enumerate(text.split("\n"), 1) if (match := _LINE.match(line))}
     for name in found:
         if name not in _HEADER and name not in _OWN:
             raise SeedError(
                 f"{name} is no key of a data seed; there are {', '.join((*_OWN, *_HEADER))}",
-                hint=did_you_mean(name, (*_OWN, *_HEADER)),
+                hint=did_you_mean(name, (*_OWN, *_HEADER)) or "Whatever else the rows need, a script says.",
                 file=file,
                 line=lines.get(name),
             )
 
     table = found.get("table")
     if table is not None and (not isinstance(table, str) or not table.strip()):
-        raise SeedError(f"table = {table!r}: must be the name of a table", file=file, line=lines.get("table"))
+        raise SeedError(
+            f"table = {table!r}: must be the name of a table",
+            hint='Write table = "name".',
+            file=file,
+            line=lines.get("table"),
+        )
 
     def columns(name: str) -> tuple[str, ...] | None:
         value = found.get(name)
@@ -66,7 +77,10 @@ def read_options(text: str, file: str) -> DataOptions:
         columns = [value] if isinstance(value, str) else value
         if not isinstance(columns, list) or not columns or not all(isinstance(each, str) and each for each in columns):
             raise SeedError(
-                f"{name} = {value!r}: must be a column or a list of columns", file=file, line=lines.get(name)
+                f"{name} = {value!r}: must be a column or a list of columns",
+                hint=f'Write {name} = "code", or {name} = ["code", "name"].',
+                file=file,
+                line=lines.get(name),
             )
         return tuple(columns)
 

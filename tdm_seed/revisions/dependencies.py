@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tdm_seed.errors import SeedError
 from tdm_seed.graph import CycleError, order
 from tdm_seed.revisions.spelling import did_you_mean
-from tdm_seed.values import Layer, Seed
+from tdm_seed.values import Kind, Layer, Seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,14 @@ def dependencies(seeds: Sequence[Seed]) -> Dependencies:
                     f"depends on {name}, and there is no such seed",
                     hint=hint,
                     seed=seed.revision,
-                    file=_file(seed),
+                    **_place(seed),
                 )
             if seed.layer is Layer.REFERENCE and need.layer is Layer.SCENARIO:
                 raise SeedError(
                     f"is a reference seed and depends on {need.name}, which is a scenario",
                     hint="Move the rows it needs into a reference seed, or make it a scenario.",
                     seed=seed.revision,
-                    file=_file(seed),
+                    **_place(seed),
                 )
             found.append(need.revision)
         needs[seed.revision] = tuple(dict.fromkeys(found))
@@ -78,7 +79,7 @@ def dependencies(seeds: Sequence[Seed]) -> Dependencies:
             f"waits for itself: {' -> '.join(names)} (each depends on the next)",
             hint="Take one of these names out of its depends_on.",
             seed=first.revision,
-            file=_file(first),
+            **_place(first),
         ) from error
     return Dependencies(tuple(by_revision[revision] for revision in ordered), needs)
 
@@ -94,6 +95,11 @@ def _reach(start: Iterable[str], edges: Mapping[str, Iterable[str]]) -> frozense
     return frozenset(found)
 
 
-def _file(seed: Seed) -> str:
-    """Name the file below the seeds folder; a plan knows no project root."""
-    return "/".join(part for part in (str(seed.layer), seed.group, seed.path.name) if part)
+def _place(seed: Seed) -> dict[str, Any]:
+    """Give file and line of a seed's ``depends_on``: of the TOML file beside it where the seed is data."""
+    file = (
+        next((path for path in seed.files if path.suffix == ".toml"), seed.path)
+        if seed.kind is Kind.DATA
+        else seed.path
+    )
+    return {"file": file, "line": seed.depends_on_line}

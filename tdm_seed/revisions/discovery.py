@@ -84,7 +84,7 @@ def _folders(path: str, layer: Layer | None, group: str, *, top: bool = True) ->
             name = entry.name
             if name.startswith((".", "_")) or name.endswith(_LEFTOVERS):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 below.append(name)
             else:
                 stems.setdefault(name.partition(".")[0], []).append(name)
@@ -97,6 +97,13 @@ def _folders(path: str, layer: Layer | None, group: str, *, top: bool = True) ->
             yield from _folders(inner, layer, f"{group}/{name}" if group else name, top=False)
         elif name != "environments":
             yield from _folders(inner, _LAYERS.get(name), "", top=False)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: whoever reads it will say so
+        return False
 
 
 def _seed(

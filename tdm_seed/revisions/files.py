@@ -26,7 +26,9 @@ def read(path: str | Path, file: str) -> bytes:
         with open(path, "rb") as opened:
             return opened.read()
     except OSError as error:
-        raise SeedError(f"cannot be read: {error.strerror or error}", file=file) from error
+        raise SeedError(
+            f"cannot be read: {error.strerror or error}", hint="Check what it is, and who may read it.", file=file
+        ) from error
 
 
 def decode(content: bytes, file: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import NoReturn, TypeVar
@@ -34,6 +34,7 @@ class Header:
     """The fields of one seed, checked; ``mode`` is None where the layer decides."""
 
     depends_on: tuple[str, ...] = ()
+    depends_on_line: int | None = field(default=None, compare=False)
     requires_schema: str | None = None
     schema_until: str | None = None
     mode: Mode | None = None
@@ -79,9 +80,10 @@ def check(given: Mapping[str, Given], *, file: str, known_dialects: Iterable[str
     if not given:
         return _EMPTY
     checked = _Checked(given, file, tuple(known_dialects))
-    data = given.get("data")
+    data, depends_on = given.get("data"), given.get("depends_on")
     return Header(
         depends_on=checked.names("depends_on", _NAME, "names or revisions of seeds (small letters, digits and _)"),
+        depends_on_line=depends_on.line if depends_on else None,
         requires_schema=checked.text("requires_schema"),
         schema_until=checked.text("schema_until"),
         mode=checked.choice("mode", Mode),
@@ -101,7 +103,7 @@ class _Checked:
         self._file = file
         self._dialects = known_dialects
 
-    def _refuse(self, field: str, why: str, hint: str | None = None) -> NoReturn:
+    def _refuse(self, field: str, why: str, hint: str) -> NoReturn:
         given = self._given[field]
         raise SeedError(f"{field} = {given.value!r}: {why}", hint=hint, file=self._file, line=given.line)
 
@@ -110,7 +112,11 @@ class _Checked:
         if given is None or given.value is None:
             return None
         if not isinstance(given.value, str) or not given.value.strip() or " " in given.value.strip():
-            self._refuse(field, "must be one Alembic revision, as text")
+            self._refuse(
+                field,
+                "must be one Alembic revision, as text",
+                "The last revision that it needs is enough: those before it are there, too. It stands in quotes.",
+            )
         return given.value.strip()
 
     def choice(self, field: str, kind: type[_Choice]) -> _Choice | None:
@@ -119,7 +125,10 @@ class _Checked:
             return None
         words = [str(member) for member in kind]
         if given.value not in words:
-            self._refuse(field, f"must be one of {', '.join(words)}", did_you_mean(str(given.value), words))
+            near = did_you_mean(str(given.value), words)
+            self._refuse(
+                field, f"must be one of {', '.join(words)}", near or f"Leave {field} out for what most seeds want."
+            )
         return kind(given.value)
 
     def items(self, field: str) -> tuple[str, ...]:
@@ -130,14 +139,15 @@ class _Checked:
         if isinstance(value, str):
             self._refuse(field, "must be a list of texts", f'Write {field} = ["{value}"].')
         if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item.strip() for item in value):
-            self._refuse(field, "must be a list of texts")
+            self._refuse(field, "must be a list of texts", f'Write {field} = ["one", "two"].')
         return tuple(dict.fromkeys(item.strip() for item in value))
 
     def names(self, field: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
         items = self.items(field)
         for item in items:
             if not pattern.fullmatch(item):
-                self._refuse(field, f"{item!r} is not possible there; it holds {what}")
+                good = re.sub(r"[^a-z0-9_]+", "_", item.partition(".")[0].lower()).strip("_")
+                self._refuse(field, f"{item!r} is not possible there; it holds {what}", f'Such as "{good or "smoke"}".')
         return items
 
     def known(self, field: str) -> tuple[str, ...]:
@@ -147,7 +157,7 @@ class _Checked:
                 self._refuse(
                     field,
                     f"there is no dialect {item!r}; known are {', '.join(self._dialects)}",
-                    did_you_mean(item, self._dialects),
+                    did_you_mean(item, self._dialects) or "A seed for every database leaves dialects out.",
                 )
         return items
 

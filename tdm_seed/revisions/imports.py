@@ -108,7 +108,11 @@ def imported(tree: ast.Module, package: Package, here: Parts, prefix: str = "") 
                     continue
                 package.source(parts)
             except ImportError as error:
-                raise SeedError(f"cannot import {'.' * level}{name}: {error}", line=node.lineno) from error
+                raise SeedError(
+                    f"cannot import {'.' * level}{name}: {error}",
+                    hint="Code that seeds share lies below the seeds folder, in files that begin with an underscore.",
+                    line=node.lineno,
+                ) from error
             yield parts, node.lineno
             for member in members:
                 if package.exists((*parts, member)):
@@ -147,7 +151,8 @@ class SharedCode:
                     try:
                         source = self.package.source(parts[: length + 1])
                     except ImportError as error:
-                        raise SeedError(str(error), line=line) from error
+                        hint = "Rename it, and the import with it."
+                        raise SeedError(str(error), hint=hint, line=line) from error
                     if source:
                         found.add(source)
         except SeedError as error:
@@ -179,10 +184,31 @@ def parse(text: str, file: str) -> ast.Module:
     Raises:
         SeedError: with file and line, for text that is not Python.
     """
+    if "\0" in text:
+        raise SeedError(
+            "is not valid Python: it holds a NUL character",
+            hint="Save the file as UTF-8 text.",
+            file=file,
+            line=text.count("\n", 0, text.find("\0")) + 1,
+        )
     try:
         with _turn:
             return ast.parse(text, file)
     except SyntaxError as error:
-        raise SeedError(f"is not valid Python: {error.msg}", file=file, line=error.lineno) from error
-    except ValueError as error:  # a NUL byte
-        raise SeedError(f"is not valid Python: {error}", file=file) from error
+        raise SeedError(
+            f"is not valid Python: {error.msg}",
+            hint=_written(text, error.lineno),
+            file=file,
+            line=error.lineno,
+        ) from error
+
+
+def _written(text: str, line: int | None) -> str:
+    """Show the line that the parser stumbled over, and say what it is where it was left by a merge."""
+    lines = text.splitlines()
+    shown = lines[line - 1].strip() if line and line <= len(lines) else ""
+    if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        return "A merge left its marks here: keep what is right and take the marks out."
+    if not shown:
+        return "Look at the end of the file: something is not closed, or missing."
+    return f"It stumbles over `{shown[:60]}`, or what stands before."

@@ -171,7 +171,8 @@ def _checked(data: Path) -> Path:
         for _ in RowsFile(data, str(data)).numbered():
             pass
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", file=data) from error
+        hint = "Its path counts from where the command is run."
+        raise UsageError(f"cannot be read: {error.strerror}", hint=hint, file=data) from error
     return data
 
 

@@ -19,6 +19,9 @@ class Selection:
     layers: tuple[Layer, ...]
     scenarios: tuple[str, ...] = ()
     protected: bool = False
+    #: Where its scenarios are listed.
+    file: str | None = None
+    line: int | None = None
 
 
 def plan(
@@ -83,7 +86,12 @@ def not_ready(plan: Plan, schema_revisions: frozenset[str] | None) -> list[Step]
 
 def _wanted(graph: Dependencies, selection: Selection) -> frozenset[str]:
     """Return what the environment lists and all that needs: reference seeds cannot pull a scenario in."""
-    return graph.with_needed(select(graph.seeds, selection.layers, selection.scenarios, protected=selection.protected))
+    try:
+        listed = select(graph.seeds, selection.layers, selection.scenarios, protected=selection.protected)
+    except UsageError as error:
+        error.located(file=selection.file, line=selection.line)
+        raise
+    return graph.with_needed(listed)
 
 
 def _target(text: str, seeds: Sequence[Seed], wanted: frozenset[str], selection: Selection) -> Seed:
@@ -102,6 +110,8 @@ def _target(text: str, seeds: Sequence[Seed], wanted: frozenset[str], selection:
         f"the environment {selection.environment} does not want {seed.qualified_name}",
         hint=hint,
         seed=seed.revision,
+        file=selection.file,
+        line=selection.line,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,17 @@ from tdm_seed.revisions.files import shown
 from tdm_seed.revisions.modules import Modules
 from tdm_seed.revisions.reads import declared_only
 from tdm_seed.values import Seed
+
+#: The name and place of shared code in Python's own words, which its author knows by a shorter name.
+_INTERNAL = re.compile(r"_tdm_seed_[0-9a-f]+\.| \(/[^()]*\)$")
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return "It is looked for in the project's folder and among what is installed beside tdm-seed."
+    if isinstance(error, ImportError):
+        return "Correct the name, or write it there."
+    return "Correct the seed; `-v` shows the whole stack."
 
 
 def where(exc: BaseException, seed: Seed) -> tuple[Path, int] | None:
@@ -51,7 +63,10 @@ class PythonScript:
             except TdmSeedError:
                 raise
             except Exception as error:
-                raise self._failed(error, f"fails while its file is loaded: {type(error).__name__}: {error}") from error
+                said = _INTERNAL.sub("", str(error))
+                raise self._failed(
+                    error, f"fails while its file is loaded: {type(error).__name__}: {said}", _remedy(error)
+                ) from error
 
     @property
     def has_verify(self) -> bool:

@@ -70,7 +70,11 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, functions: dict[str,
             )
         return
     if name in functions:
-        raise SeedError(f"defines {name} twice, first in line {functions[name]}", line=node.lineno)
+        raise SeedError(
+            f"defines {name} twice, first in line {functions[name]}",
+            hint="The second would silently take the place of the first: rename one of them.",
+            line=node.lineno,
+        )
     if isinstance(node, ast.AsyncFunctionDef):
         raise SeedError(
             f"{name} is an async function, and seeds run synchronously",
@@ -110,9 +114,18 @@ def _fields(node: ast.stmt, given: dict[str, Given]) -> None:
                 if name in FIELDS:
                     raise _no_literal(name, node.lineno)
             continue
+        if target.id in _FUNCTIONS:
+            raise SeedError(
+                f"{target.id} is given a value, and what is called is a function of that name",
+                hint=f"Write `def {target.id}(db):`, and call what is meant from there.",
+                line=node.lineno,
+            )
         if target.id in FIELDS:
             if target.id in given:
-                raise SeedError(f"sets {target.id} twice, first in line {given[target.id].line}", line=node.lineno)
+                first = given[target.id].line
+                raise SeedError(
+                    f"sets {target.id} twice, first in line {first}", hint="Keep one of them.", line=node.lineno
+                )
             try:
                 given[target.id] = Given(ast.literal_eval(value), node.lineno)
             except (ValueError, TypeError, SyntaxError) as error:

@@ -132,6 +132,7 @@ def _headed(seed: Seed, header: Header) -> Seed:
     return replace(
         seed,
         depends_on=header.depends_on,
+        depends_on_line=header.depends_on_line,
         requires_schema=header.requires_schema,
         schema_until=header.schema_until,
         mode=header.mode or _MODES[seed.layer],

@@ -20,6 +20,8 @@ def find(seeds: Sequence[Seed], text: str) -> Seed:
     Raises:
         UsageError: when none or several fit; names them, or what is spelt alike.
     """
+    if not text.strip():
+        raise UsageError("an empty text names no seed", hint="Is a variable in the command not set?")
     for seed in seeds:
         if text in (seed.revision, seed.name, seed.qualified_name):
             return seed

@@ -55,6 +55,7 @@ def read_sql(text: str, file: str, known_dialects: Iterable[str] | None) -> SqlS
     """
     lines = text.split("\n")
     try:
+        _plain(text, lines)
         given, description, end = _header(lines)
         parts = _parts(lines, end, None if known_dialects is None else tuple(known_dialects))
     except SeedError as error:
@@ -67,6 +68,18 @@ def read_sql(text: str, file: str, known_dialects: Iterable[str] | None) -> SqlS
             file=file,
         )
     return SqlSource(given, description, parts)
+
+
+def _plain(text: str, lines: list[str]) -> None:
+    """Refuse what no database would understand, before one is asked."""
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise SeedError("holds a NUL character", hint="Save the file as UTF-8 text.", line=line)
+    if "<<<<<<< " in text:
+        for number, line_text in enumerate(lines, 1):
+            if line_text.startswith("<<<<<<< "):
+                hint = "Keep what is right and take the marks out."
+                raise SeedError("a merge left its marks here", hint=hint, line=number)
 
 
 def _header(lines: list[str]) -> tuple[dict[str, Given], str, int]:
@@ -106,7 +119,7 @@ def _field(name: str, value: str, line: int, given: dict[str, Given]) -> bool:
             )
         return False
     if name in given:
-        raise SeedError(f"sets {name} twice, first in line {given[name].line}", line=line)
+        raise SeedError(f"sets {name} twice, first in line {given[name].line}", hint="Keep one of them.", line=line)
     if not value:
         raise SeedError(f"{name} has no value", hint="Leave the line out where there is nothing to say.", line=line)
     if name not in LISTS:
@@ -150,11 +163,15 @@ def _parts(lines: list[str], start: int, known_dialects: tuple[str, ...] | None)
         if empty and index < 0:
             continue
         if empty and word != "downgrade":  # an empty downgrade says that there is nothing to take back
-            raise SeedError(f"the section {part} holds no statement", line=index + 1)
+            raise SeedError(
+                f"the section {part} holds no statement", hint="Write one, or leave the section out.", line=index + 1
+            )
         earlier = parts.setdefault((word, dialect), part)
         if earlier is not part:
             begins = f"from line {earlier.line}" if earlier.line > 1 else "the text before the first section"
-            raise SeedError(f"has the section {part} twice, first {begins}", line=index + 1)
+            raise SeedError(
+                f"has the section {part} twice, first {begins}", hint="Write one section of both.", line=index + 1
+            )
     return tuple(parts.values())
 
 
@@ -165,7 +182,7 @@ def _marker(text: str, line: int, known_dialects: tuple[str, ...] | None) -> tup
         found = words[0] if words else ""
         raise SeedError(
             f"there is no section {found!r}; there are {', '.join(WORDS)}",
-            hint=did_you_mean(found, WORDS),
+            hint=did_you_mean(found, WORDS) or "What takes the rows back again stands in `-- tdm-seed: downgrade`.",
             line=line,
         )
     if len(words) == 1:
@@ -179,7 +196,7 @@ def _marker(text: str, line: int, known_dialects: tuple[str, ...] | None) -> tup
     if known_dialects is not None and words[1] not in known_dialects:
         raise SeedError(
             f"there is no dialect {words[1]!r}; known are {', '.join(known_dialects)}",
-            hint=did_you_mean(words[1], known_dialects),
+            hint=did_you_mean(words[1], known_dialects) or f"`-- tdm-seed: {words[0]}` alone is for all of them.",
             line=line,
         )
     return words[0], words[1]

@@ -91,7 +91,12 @@ class Location:
                 base = self._place_scripts(config)
                 imports = config.get_prepend_sys_paths_list() if self.scripts is None else None
         except (configparser.Error, ValueError, KeyError, CommandError) as error:
-            raise UsageError(f"Alembic cannot read its configuration: {error}", file=self.file) from error
+            raise UsageError(
+                f"Alembic cannot read its configuration: {_first_line(error)}",
+                hint="It begins with [alembic], and below it are lines such as script_location = %(here)s/migrations.",
+                file=self.file,
+                line=getattr(error, "lineno", None),
+            ) from error
         return Prepared(config, base, tuple(str(base / path) for path in imports or ()))
 
     def _place_scripts(self, config: Config) -> Path:
@@ -106,7 +111,11 @@ class Location:
             set_option(config, "script_location", str(self.ini.parent))  # Flask-Migrate sets it likewise
             return self.root
         if given is None:
-            raise UsageError("there is no script_location, so there are no migrations", file=self.file)
+            raise UsageError(
+                "there is no script_location, so there are no migrations",
+                hint="Name their folder: script_location = %(here)s/migrations.",
+                file=self.file,
+            )
         if ":" in given and not Path(given).is_absolute():
             return self.file.parent  # package:folder, found on sys.path
         for base in (self.file.parent, self.root):
@@ -118,6 +127,10 @@ class Location:
             hint="Give it from the file's own folder: script_location = %(here)s/migrations.",
             file=self.file,
         )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def set_option(config: Config, name: str, value: str) -> None:

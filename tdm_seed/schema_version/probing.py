@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import InvalidRequestError, NoSuchModuleError
 
-from tdm_seed.dialects.base import place
+from tdm_seed.dialects.wording import place
 from tdm_seed.errors import SchemaNotReady, TdmSeedError, UsageError
 from tdm_seed.schema_version.failures import translated
 from tdm_seed.schema_version.handover import Handover, ways
@@ -99,9 +99,15 @@ def _telling(failures: Iterable[BaseException]) -> BaseException | None:
 
 def _refusal(failures: list[BaseException], target: Target | None, base: Path, location: Location) -> TdmSeedError:
     if not failures:
-        return UsageError("env.py never calls context.configure, so it migrates nothing", file=location.file)
+        return UsageError(
+            "env.py never calls context.configure, so it migrates nothing",
+            hint="`alembic init` writes an env.py that does; `alembic current` must work before --migrate can.",
+            file=location.file,
+        )
     error = failures[0]
     found = translated(error, UsageError, "env.py fails", target.dialect if target else None, base, location.root)
     if target is not None and not isinstance(found, UsageError):
         found.hint = "\n  ".join(filter(None, (found.hint, f"If that is another database than {target}:", REMEDY)))
+    if found.hint is None:
+        found.hint = "`alembic current` runs the same file: what it needs there, such as a variable, it needs here."
     return found

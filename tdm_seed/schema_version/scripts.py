@@ -82,7 +82,10 @@ def load(prepared: Prepared) -> Scripts:
             reason = "; ".join(reasons) or describe(error)
             where = place(error, prepared.base, folder or prepared.base)
             raise UsageError(
-                f"Alembic cannot read the migrations: {reason}", file=where.file or folder, line=where.line
+                f"Alembic cannot read the migrations: {reason.strip()}",
+                hint="`alembic history` meets the same. Correct the file, or get the one that is missing.",
+                file=where.file or folder,
+                line=where.line,
             ) from error
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from sqlalchemy.engine import Connection, Engine
 
 from tdm_seed import dialects
-from tdm_seed.dialects.base import place
+from tdm_seed.dialects.wording import place
 
 #: What the server's list of sessions shows.
 APPLICATION = "tdm-seed migrate"

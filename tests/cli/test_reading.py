@@ -119,7 +119,10 @@ def test_verify_runs_what_seeds_promise(project: Small, tool: Tool) -> None:
     project.rows("DELETE FROM people WHERE id = 2")
     said = tool("verify")
     assert (8, "2 seeds verified, 1 failed.") == (said.code, said.out.splitlines()[-1])
-    sentence = f"Error: seed 20260102_0900_people, {PEOPLE}:8: SELECT count(*) FROM people gives 2, not 3\n"
+    sentence = (
+        f"Error: seed 20260102_0900_people, {PEOPLE}:8: SELECT count(*) FROM people gives 2, not 3\n"
+        "  Correct the seed, or what its verify promises of the rows.\n"
+    )
     assert sentence == said.err
     assert (8, "", sentence) == tuple(vars(tool("verify", "-q")).values())
     said = tool("verify", "--json")

@@ -212,7 +212,7 @@ def test_a_column_that_the_table_lacks(place: Place) -> None:
     ("content", "suffix", "place_of", "said"),
     [
         ('{"id": 1}', ".json", {}, "a list of objects"),
-        ('[{"id": 1}, 2]', ".json", {"row": 2}, "int where an object"),
+        ('[{"id": 1}, 2]', ".json", {"row": 2}, "a number where an object"),
         ('[{"id": 1},\n {"id": }]', ".json", {"line": 2}, "not JSON"),
         ("", ".json", {"line": 1}, "not JSON"),
         ('{"id": 1}\n{"id": 2', ".jsonl", {"line": 2}, "not JSON"),

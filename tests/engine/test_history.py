@@ -127,7 +127,7 @@ def test_a_schema_that_is_not_there_gets_a_sentence(postgresql_play: Playground)
     postgresql_play.write("tdm-seed.toml", 'history_schema = "nowhere"\n')
     postgresql_play.item("one", 1)
     assert "pending" == postgresql_play.status()["one"].state
-    with pytest.raises(DatabaseError, match='schema "nowhere" does not exist'):
+    with pytest.raises(DatabaseError, match="there is no schema 'nowhere' for the table seed_history"):
         postgresql_play.ran()
     assert [] == postgresql_play.items()
 

@@ -255,13 +255,13 @@ def test_what_the_schema_is_not_ready_for_stays_in_the_plan() -> None:
     [
         (
             [seed("a", 1, group="shop", depends_on=("countrys",)), seed("countries", 2)],
-            "seed 20260101_0001_a, scenario/shop/20260101_0001_a.sql: depends on countrys, and there is no such "
+            "seed 20260101_0001_a, 20260101_0001_a.sql: depends on countrys, and there is no such "
             "seed\n  Did you mean countries",
         ),
         ([seed("a", 1, depends_on=("zzzzzz",))], "depends_on names seeds by their name or revision"),
         (
             [seed("r", 1, reference=True, depends_on=("a",)), seed("a", 2)],
-            "reference/20260101_0001_r.sql: is a reference seed and depends on a, which is a scenario",
+            "seed 20260101_0001_r, 20260101_0001_r.sql: is a reference seed and depends on a, which is a scenario",
         ),
         (
             [seed("a", 1, depends_on=("b",)), seed("b", 2, depends_on=("c",)), seed("c", 3, depends_on=("a",))],

@@ -52,7 +52,7 @@ def test_any_unique_part_will_do(text: str, name: str) -> None:
         ("_0000_", "fits 5 seeds"),
         ("countrys", "there is no seed countrys\n  Did you mean countries"),
         ("zzzzz", "`tdm-seed status` lists the seeds"),
-        ("", "there is no seed"),
+        ("", "an empty text names no seed"),
     ],
 )
 def test_none_or_several_are_refused(text: str, words: str) -> None:

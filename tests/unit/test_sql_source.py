@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int | None, words:
 
 WORDS = st.sampled_from(["upgrade", "verify", "downgrade"])
 MARKS = st.lists(st.tuples(WORDS, st.sampled_from([None, *DIALECTS])), unique=True, max_size=6)
-BODIES = st.text(st.characters(exclude_characters="-\r", exclude_categories=["Cs"]), max_size=40)
+BODIES = st.text(st.characters(exclude_characters="-\r\0<", exclude_categories=["Cs"]), max_size=40)
 
 
 @given(MARKS, st.lists(BODIES, min_size=7, max_size=7))

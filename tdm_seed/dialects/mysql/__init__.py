@@ -109,6 +109,10 @@ class MySQL(Dialect):
             checks.touched(connection)
             yield transaction
 
+    def names_database(self, url: URL) -> bool:
+        """Without one, no table has a place."""
+        return bool(url.database) or any(name in url.query for name in ("database", "db", "read_default_file"))
+
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails is taken back by itself."""
         return nullcontext()

@@ -77,6 +77,11 @@ class PostgreSQL(Dialect):
         found = {name: os.environ[variable] for name, variable in implied.items() if os.environ.get(variable)}
         return url.update_query_dict({name: value for name, value in found.items() if name not in url.query})
 
+    def names_database(self, url: URL) -> bool:
+        """Without one, libpq would take the database of the user's own name."""
+        said = url.database or os.environ.get("PGDATABASE")
+        return bool(said) or any(name in url.query for name in ("dbname", "service"))
+
     def identity(self, url: URL) -> tuple[Any, ...]:
         """Look into the query too: ``?host=/run/postgresql`` is how a socket is named."""
         host = url.query.get("host", url.host)

@@ -6,8 +6,8 @@ import psycopg
 from psycopg import errors
 from sqlalchemy.engine import URL
 
-from tdm_seed.dialects.base import place
-from tdm_seed.errors import DatabaseError, Locked, TdmSeedError
+from tdm_seed.dialects.wording import OWN_WORDS, place
+from tdm_seed.errors import DatabaseError, Locked, TdmSeedError, UsageError
 
 _STILL_NEEDED = "Remove the rows that point to it first."
 
@@ -25,7 +25,23 @@ _HINTS: tuple[tuple[type[psycopg.Error], str], ...] = (
     (errors.UndefinedTable, "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."),
     (errors.UndefinedColumn, "Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first."),
     (errors.ReadOnlySqlTransaction, "This is a read replica or a read-only session; use the primary's URL."),
-    (errors.DiskFull, "Make room on the server, then run the command again; nothing of this seed was kept."),
+    (errors.DiskFull, "Make room on the server, then run the command again."),
+    (errors.SyntaxError, "Look at that word and what stands before it."),
+    (errors.QueryCanceled, "Raise statement_timeout for the role or the database, or let the statement do less."),
+    (errors.ConfigurationLimitExceeded, "Raise that limit for the role or the database, or let the statement do less."),
+    (errors.DataError, "Correct the value, or the column in a migration."),
+)
+
+
+#: What to do about what the server says before there is a session.
+_REFUSED = (
+    ("too many", "Close other connections, or raise the limit of the role, the database or the server."),
+    ("remaining connection slots", "Close other connections, or raise the limit of the server."),
+    ("not permitted to log in", "ALTER ROLE … LOGIN, or use another role."),
+    ("starting up", "Wait a moment, then run the command again."),
+    ("shutting down", "Wait until it is back, then run the command again."),
+    ("not currently accepting", "ALTER DATABASE … ALLOW_CONNECTIONS true, or correct the URL."),
+    ("pg_hba.conf", "The server's pg_hba.conf must let that user in from here, with or without TLS."),
 )
 
 
@@ -35,6 +51,7 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
         return _unreachable(error, url)
     diagnostics = error.diag
     message = " ".join((diagnostics.message_primary or str(error)).split())
+    message = message.partition(" server closed the connection unexpectedly This")[0].removeprefix("flushing failed: ")
     if diagnostics.message_detail:
         message += f": {diagnostics.message_detail}"
     if isinstance(error, (errors.LockNotAvailable, errors.DeadlockDetected)):
@@ -45,7 +62,7 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
             f"the connection to the server was lost: {message}",
             hint="What was not committed is gone with it. Run the command again.",
         )
-    hint = next((text for kind, text in _HINTS if isinstance(error, kind)), diagnostics.message_hint)
+    hint = next((text for kind, text in _HINTS if isinstance(error, kind)), diagnostics.message_hint or OWN_WORDS)
     if isinstance(error, errors.ForeignKeyViolation) and message.startswith("update or delete"):
         hint = _STILL_NEEDED
     return DatabaseError(message, hint=hint, table=diagnostics.table_name, column=diagnostics.column_name)
@@ -53,8 +70,13 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
 
 def _unreachable(error: psycopg.Error, url: URL) -> TdmSeedError:
     """Read libpq's text, which is all there is before a session exists."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).partition(" Is the server running")[0]
     where = place(url)
+    if text.startswith(("invalid", "connection is bad: invalid")):
+        return UsageError(
+            f"the driver does not take this URL: {text.removeprefix('connection is bad: ')}",
+            hint="Look at its port, and at the options behind its question mark.",
+        )
     if "password authentication failed" in text or "no password supplied" in text:
         return DatabaseError(
             f"the server refused user {url.username!r} for {where}: wrong or missing password",
@@ -70,6 +92,12 @@ def _unreachable(error: psycopg.Error, url: URL) -> TdmSeedError:
     if "permission denied for database" in text or "CONNECT privilege" in text:
         return DatabaseError(
             f"user {url.username!r} may not connect to {where}", hint="GRANT CONNECT ON DATABASE to that role."
+        )
+    if "FATAL: " in text:
+        said = text.rpartition("FATAL: ")[2].strip()
+        return DatabaseError(
+            f"the server refused user {url.username!r} for {where}: {said}",
+            hint=next((hint for part, hint in _REFUSED if part in said), "Ask whoever runs the server."),
         )
     return DatabaseError(
         f"no PostgreSQL server answers for {where}: {text}",

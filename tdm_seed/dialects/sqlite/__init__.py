@@ -19,7 +19,7 @@ from tdm_seed.dialects.orphans import ForeignKey, orphan
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim, Uncut
-from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError
+from tdm_seed.errors import DatabaseError, SchemaNotReady, SeedError, TdmSeedError, UsageError
 
 #: Seconds that a statement waits for another writer before it fails, unless the URL says ``?timeout=``.
 BUSY_SECONDS = 10
@@ -56,6 +56,19 @@ class SQLite(Dialect):
     numbering_restarts: ClassVar[bool] = True
     decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
+
+    def url(self, url: URL) -> URL:
+        """Refuse a host: with two slashes, what was meant to be a path is one.
+
+        Raises:
+            UsageError: there is a host.
+        """
+        if url.host:
+            raise UsageError(
+                f"{url.host} stands where a server's name would, and SQLite is a file",
+                hint=f"Write three slashes for a path: sqlite:///{url.host}",
+            )
+        return super().url(url)
 
     def file(self, url: URL) -> Path | None:
         """Give the database file, or None for a database in memory."""
@@ -168,6 +181,13 @@ class SQLite(Dialect):
         quoted = connection.dialect.identifier_preparer.quote(source.name)
         connection.exec_driver_sql(f"CREATE INDEX temp.{source.name}_key ON {quoted} ({', '.join(key)})")
 
+    def takes_back(self, error: BaseException) -> bool:
+        """SQLite does when it runs out of disk or memory: https://www.sqlite.org/lang_transaction.html."""
+        text = str(error)
+        return isinstance(error, sqlite3.Error) and any(
+            word in text for word in ("is full", "disk I/O", "out of memory")
+        )
+
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails is taken back by itself."""
         return nullcontext()
@@ -189,14 +209,39 @@ class SQLite(Dialect):
             end = len(sql) if place < 0 else place + 1
             if place < 0 or sqlite3.complete_statement(sql[start:end]):
                 part = sql[start:end]
+                try:
+                    told = super().statements(part)[:1]
+                except SeedError as error:  # it counts from the statement before
+                    error.place = replace(error.place, line=line + (error.place.line or 1) - 1)
+                    raise
                 found += [
                     Statement(part.strip().rstrip(";").rstrip(), line + s.line - 1, s.verb, s.target, s.words)
-                    for s in super().statements(part)[:1]
+                    for s in told
                 ]
                 line += part.count("\n")
                 start = end
             place = sql.find(";", end)
         return found
+
+    def refusal(self, statement: Statement) -> str | None:
+        """Refuse what leaves the transaction or the database, though it ends neither."""
+        if statement.verb in ("ATTACH", "DETACH"):
+            return f"{statement.verb} opens or closes another database, and no transaction takes that back"
+        if statement.verb == "VACUUM":
+            return "VACUUM cannot run inside a transaction, and a seed runs inside one"
+        return super().refusal(statement)
+
+    def refine(self, connection: Connection, table: sa.Table) -> None:
+        """Note the unique columns that SQLAlchemy's reading of CREATE TABLE misses: `VARCHAR(20) … UNIQUE`."""
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        uniques = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
+        known = {tuple(column.name for column in each.columns) for each in uniques}
+        for row in connection.exec_driver_sql(f"PRAGMA index_list({quote(table.name)})").all():
+            if row[2] and row[3] == "u":
+                listed = connection.exec_driver_sql(f"PRAGMA index_info({quote(row[1])})").all()
+                columns = tuple(each[2] for each in listed)
+                if columns not in known and all(name in table.columns for name in columns):
+                    table.append_constraint(sa.UniqueConstraint(*columns))
 
     def count(self, connection: Connection, result: sa.CursorResult[Any]) -> int:
         """Ask SQLite itself: ``sqlite3`` counts nothing behind WITH, nor before RETURNING is read."""

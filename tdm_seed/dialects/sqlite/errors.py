@@ -6,6 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
+from tdm_seed.dialects.wording import OWN_WORDS
 from tdm_seed.errors import DatabaseError, Locked, TdmSeedError
 
 _CONSTRAINT = re.compile(r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed:? ?(.*)")
@@ -32,7 +33,21 @@ def translate(error: sqlite3.Error, path: Path | None) -> TdmSeedError:
         return DatabaseError(f"the disk refused: {text}", file=path, hint="Make room, then run the command again.")
     if found := re.search(r"no such (table|column): (.*)", text):
         return DatabaseError(f"there is no {found[1]} {found[2]}", hint="Are the migrations up to date?")
-    return DatabaseError(text)
+    if "no such function" in text:
+        hint = "Each database has its own: a section `-- tdm-seed: upgrade sqlite` is for this one alone."
+        return DatabaseError(text.replace("no such function:", "there is no function"), hint=hint)
+    if "because it is a view" in text:
+        return DatabaseError(text, hint="Write to the tables behind it.")
+    if "syntax error" in text or "incomplete input" in text or "unrecognized token" in text:
+        return DatabaseError(f"the SQL is not understood: {text}", hint="Look at that word and what stands before it.")
+    if "number of bindings" in text or "did not supply" in text:
+        return DatabaseError(
+            "the SQL names a parameter, and no value is given for it",
+            hint="Give it one: db.execute(sql, name=value). An SQL seed takes none: write the value there.",
+        )
+    if "binding" in text:
+        return DatabaseError(text, hint="Give db a value for each parameter: numbers, text, bytes, dates or None.")
+    return DatabaseError(text, hint=OWN_WORDS)
 
 
 def _constraint(kind: str, what: str) -> TdmSeedError:
@@ -59,5 +74,6 @@ def _constraint(kind: str, what: str) -> TdmSeedError:
         case _:
             return DatabaseError(
                 "a foreign key points to no row, or a row that others point to was removed",
-                hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`.",
+                hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`; "
+                "a row that others point to is removed after them.",
             )
