@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _required(name: str) -> bool:
     wanted = [part.strip() for part in os.environ.get("TDM_SEED_REQUIRE", "").split(",") if part.strip()]
-    if unknown := set(wanted).difference(servers.NAMES, ["sqlite"]):
+    if unknown := set(wanted).difference(servers.NAMES, ["sqlite", "pgbouncer"]):
         raise pytest.UsageError(f"TDM_SEED_REQUIRE names unknown databases: {', '.join(sorted(unknown))}")
     return name in wanted
 

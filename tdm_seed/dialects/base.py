@@ -187,6 +187,10 @@ class Dialect(Emptying):
             connection.rollback()
             connection.execution_options(isolation_level=before)
 
+    def keeps_session(self, connection: Connection) -> bool:
+        """Tell whether the next transaction of a connection that is in none will have the same session."""
+        return True
+
     def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
         """Give a point to go back to when the block raises, where there is a transaction and the database has such."""
         return connection.begin_nested() if self.savepoints and not commits_by_itself(connection) else nullcontext()

@@ -23,13 +23,15 @@ def check(
         Protected: a scenario, and the database belongs to another environment.
         DriftError: a new seed is an applied one under another name.
         SchemaNotReady: a seed needs a migration that has not run.
-        SeedError: an SQL seed holds a statement that may not stand in one, or a dry run could not be taken back.
+        SeedError: an SQL seed holds a statement that may not stand in one, a dry run could not be taken back, or a
+            pooler would not keep the session of a seed without a transaction.
     """
     _right_environment(session, plan.steps, entries)
     _not_renamed(session, plan)
     _schema_ready(session, plan, heads)
     if dry_run:
         _taken_back(session, plan)
+    _one_session(session, (step.seed for step in plan.steps))
     _sql(session, (step.seed for step in plan.steps))
 
 
@@ -49,6 +51,7 @@ def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[A
                 file=_shown(session, step.seed.path),
                 hint="Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL.",
             )
+    _one_session(session, (step.seed for step in steps))
     _sql(session, (step.seed for step in steps))
 
 
@@ -88,6 +91,23 @@ def _taken_back(session: Session, plan: Plan) -> None:
                 file=_shown(session, step.seed.path),
                 hint="Look at `tdm-seed plan`, or name the other seeds: upgrade --dry-run SEED …",
             )
+
+
+def _one_session(session: Session, seeds: Iterable[Seed]) -> None:
+    """Refuse a seed without a transaction where each of its statements might get another session."""
+    alone = next((seed for seed in seeds if seed.transaction is Transaction.NONE), None)
+    if alone is None:
+        return
+    with session.translated():
+        kept = session.dialect.keeps_session(session.connection)
+    if not kept:
+        raise SeedError(
+            "has `transaction: none`, and each of its statements would get another session: the URL leads to a pooler "
+            "that pools by transaction",
+            seed=alone.revision,
+            file=_shown(session, alone.path),
+            hint="Use a URL that leads to the server itself, or to a pooler that pools by session.",
+        )
 
 
 def _schema_ready(session: Session, plan: Plan, heads: tuple[str, ...]) -> None:

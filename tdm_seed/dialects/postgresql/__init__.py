@@ -47,6 +47,11 @@ _OF_ASYNCPG = (
 )  # fmt: skip
 
 
+def _session_of(connection: Connection) -> int:
+    found: int = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    return found
+
+
 class PostgreSQL(Dialect):
     """PostgreSQL 13 and later."""
 
@@ -124,6 +129,16 @@ class PostgreSQL(Dialect):
             finally:
                 if not connection.invalidated:
                     connection.exec_driver_sql("RESET TIME ZONE")
+
+    def keeps_session(self, connection: Connection) -> bool:
+        """Ask which session answers, with another transaction in between that would get it from a pooler."""
+        own = _session_of(connection)
+        connection.rollback()
+        with connection.engine.connect() as other:
+            taken = _session_of(other)
+            again = _session_of(connection)
+            connection.rollback()
+        return own == again != taken
 
     def lock(self, connection: Connection, claim: Claim) -> AbstractContextManager[HeldLock]:
         """Hold an advisory lock in an open transaction on a connection of its own."""

@@ -111,7 +111,7 @@ def launch(
         message = f"a {product.title} server already runs in {directory}"
         raise ServerFailed(message, hint="Stop it, or choose another directory.")
     directory.mkdir(mode=0o700 if account.ours else 0o711, exist_ok=True)
-    sockets = _socket_directory(directory, account)
+    sockets = socket_directory(directory, account)
     remove = [sockets] if keep else [sockets, directory, *also_remove]
     user, group, _ = account.switch
     for attempt in range(1, _PORT_ATTEMPTS + 1):
@@ -264,7 +264,7 @@ def _entered(base: Path, product: Product, account: Account) -> Path:
     return base.absolute()
 
 
-def _socket_directory(directory: Path, account: Account) -> Path:
+def socket_directory(directory: Path, account: Account) -> Path:
     """Return a directory that only the account can enter: the socket asks for no password."""
     sockets = directory / "sockets"
     if len(os.fsencode(sockets)) > _LONGEST_SOCKET_DIRECTORY:

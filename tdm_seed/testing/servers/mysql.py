@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import download
 from .errors import ServerFailed
-from .places import cached
+from .places import cached, system_key
 from .product import Installation, Layout, Search, version_of
 
 _BIN_VARIABLE = "TDM_SEED_TEST_MYSQL_BIN"
@@ -97,7 +96,7 @@ class MySQL:
             if not usable(root):
                 raise ServerFailed("the downloaded mariadbd does not run here: a library is still missing")
 
-        place = search.cache / _cache_key()
+        place = search.cache / system_key("mariadb")
         if place.is_dir() and usable(place):
             return place
         if not download.can_download():
@@ -202,11 +201,3 @@ def _share(programs: Path) -> Path | None:
         if any(share.glob("m*_system_tables.sql")):
             return share
     return None
-
-
-def _cache_key() -> str:
-    """Name the system in the cache: a home directory may serve several, and their libraries differ."""
-    with suppress(OSError):
-        release = platform.freedesktop_os_release()
-        return f"mariadb-{release['ID']}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
-    return f"mariadb-{platform.system().lower()}-{platform.machine()}"

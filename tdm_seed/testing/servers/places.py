@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -90,6 +92,14 @@ def cached(cache: Path, key: str, build: Callable[[Path], None], usable: Callabl
             shutil.rmtree(partial, ignore_errors=True)
             raise
     return place
+
+
+def system_key(program: str) -> str:
+    """Name the system in the cache: a home directory may serve several, and their libraries differ."""
+    with suppress(OSError):
+        release = platform.freedesktop_os_release()
+        return f"{program}-{release['ID']}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
+    return f"{program}-{platform.system().lower()}-{platform.machine()}"
 
 
 def _make_readable(root: Path) -> None:
