@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from contextlib import suppress
 
 import click
 
-from tdm_seed.cli.output import say, say_json
+from tdm_seed.cli.output import OutputLost, say, say_json
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 
@@ -37,14 +39,18 @@ def show(error: BaseException, *, as_json: bool, verbose: bool) -> int:
         return UsageError.exit_code
     trace = "".join(traceback.format_exception(error.__cause__ or error)) if verbose and _has_cause(error) else ""
     sentence = _sentence(error, verbose=verbose)
-    if as_json:
-        from tdm_seed.cli import payload
+    try:
+        if as_json and not isinstance(error, OutputLost):
+            from tdm_seed.cli import payload
 
-        say_json(payload.error(sentence))
-    else:
-        _print(sentence)
-    if trace:
-        say(trace, err=True)
+            say_json(payload.error(sentence))
+        else:
+            _print(sentence)
+        if trace:
+            say(trace, err=True)
+    except (OSError, OutputLost):  # there is no room for it
+        with suppress(OSError):
+            click.echo(concealed(f"Error: {sentence}"), err=True)
     return sentence.exit_code
 
 
@@ -65,10 +71,20 @@ def _sentence(error: BaseException, *, verbose: bool) -> TdmSeedError:
         if isinstance(error, click.NoSuchOption) and context is not None:
             return UsageError(_no_option(error, context), hint=hint)
         return UsageError(error.format_message().rstrip("."), hint=hint)
+    if isinstance(error, FileNotFoundError) and not _in_a_folder():
+        return UsageError("the current folder is gone", hint="Change into one that is there.")
     return TdmSeedError(
         f"an error inside tdm-seed: {type(error).__name__}: {error}",
         hint=None if verbose else "Please report it with the output of the same command and -v.",
     )
+
+
+def _in_a_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _no_option(error: click.NoSuchOption, context: click.Context) -> str:

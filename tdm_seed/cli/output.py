@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import click
 
 from tdm_seed.environments.urls import concealed
+from tdm_seed.errors import TdmSeedError
 
 _COLOURS: Mapping[str, str] = {
     "applied": "green",
@@ -31,19 +32,36 @@ _GAP = 2
 _NARROWEST = 14
 
 
+class OutputLost(TdmSeedError):
+    """There is no room where the output goes to."""
+
+
 def prepare() -> None:
     """Let a terminal that cannot show a character show its number instead of ending the program."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # whoever started us has closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the rest of our life
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line, with the passwords of URLs hidden. A reader that has seen enough (``| head``) is no mistake."""
+    """Print a line, with the passwords of URLs hidden. A reader that has seen enough (``| head``) is no mistake.
+
+    Raises:
+        OutputLost: it cannot be written, as to a disk that is full.
+    """
     try:
         click.echo(concealed(text), err=err)
     except BrokenPipeError:
         silence(sys.stderr if err else sys.stdout)
+    except OSError as error:
+        silence(sys.stderr if err else sys.stdout)
+        raise OutputLost(
+            f"the output cannot be written: {error.strerror}",
+            hint="Make room where it goes to. What the command did is done, as `tdm-seed status` tells.",
+        ) from error
 
 
 def silence(stream: TextIO) -> None:

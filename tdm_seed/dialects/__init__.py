@@ -57,7 +57,9 @@ def resolve(text: str) -> tuple[Dialect, URL]:
     try:
         url = make_url(f"{backend}{plus}{driver}{colon}{rest}")
     except (ArgumentError, ValueError):
-        raise UsageError("this is not a database URL", hint=_FORM) from None  # the cause may quote a password
+        quoted = text.strip().startswith(("'", '"'))
+        hint = "Take the quotes away: they have become part of it." if quoted else _FORM
+        raise UsageError("this is not a database URL", hint=hint) from None  # the cause may quote a password
     if "@" in (url.host or ""):
         raise UsageError("this is not a database URL: it has two @", hint=_FORM)
     dialect = load(backend)()

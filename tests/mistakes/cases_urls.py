@@ -46,6 +46,12 @@ CASES = (
         hint="Write it as scheme://user@host:port/database, for example sqlite:///dev.db; special characters in a password are percent-encoded.",
     ),
     Case(
+        "url: quotes around it",
+        command=url('"sqlite:///dev.db"'),
+        says=("this is not a database URL",),
+        hint="Take the quotes away: they have become part of it.",
+    ),
+    Case(
         "url: empty",
         command=url(""),
         says=("this is not a database URL",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -94,6 +95,40 @@ def test_a_seed_that_ends_the_process_leaves_nothing(place: Path) -> None:
     process = start("upgrade")
     process.communicate(timeout=60)
     assert (0, 4) == (process.returncode, len(project.content(place)["people"]))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(("words", "code"), [(["status"], 1), (["status", "--json"], 1), (["upgrade", "nope"], 2)])
+def test_output_that_cannot_be_written(place: Path, words: list[str], code: int) -> None:
+    """It is said on the other stream; the code is that of what happened."""
+    command = [sys.executable, "-m", "tdm_seed", *words]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert ("Traceback" in done.stderr, "Exception" in done.stderr) == (False, False)
+        assert code == done.returncode
+        said = "the output cannot be written: No space left on device" if code == 1 else "there is no seed nope"
+        assert said in done.stderr
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60)
+        assert code == done.returncode or "upgrade" not in words
+
+
+def test_streams_that_are_closed(place: Path) -> None:
+    """Nobody listens, and the code still tells."""
+    for words, code in ((["status"], 0), (["upgrade", "nope"], 2)):
+        shell = shlex.join([sys.executable, "-m", "tdm_seed", *words])
+        assert code == subprocess.run(f"{shell} >&- 2>&-", shell=True, timeout=60).returncode
+
+
+def test_a_folder_that_is_gone(place: Path) -> None:
+    """Somebody has removed it while the shell was in there."""
+    gone = place / "gone"
+    gone.mkdir()
+    shell = f"rmdir {shlex.quote(str(gone))}; {shlex.join([sys.executable, '-P', '-m', 'tdm_seed', 'status'])}"
+    done = subprocess.run(shell, shell=True, cwd=gone, capture_output=True, text=True, timeout=60)
+    assert (2, "Error: the current folder is gone\n  Change into one that is there.\n") == (
+        done.returncode,
+        done.stderr,
+    )
 
 
 def test_all_about_an_error_holds_no_password_either(place: Path) -> None:
