@@ -209,7 +209,7 @@ CASES = (
         at="seeds/reference/20260101_0800_countries.csv",
         seed="20260101_0800_countries",
         says=(
-            "has the very content of 20260101_0900_countries, which is applied and whose file is gone: it was renamed, and applied under another name it would write its rows a second time",
+            "has the very content of 20260101_0900_countries, whose rows are there and whose file is gone: it was renamed, and applied under another name it would write its rows a second time",
         ),
         hint="`tdm-seed repair 20260101_0800_countries` accepts the new name. If it is a seed of its own, change it, if only a comment.",
     ),
