@@ -225,8 +225,9 @@ def _sentence(message: str) -> str:
 
 def _escaped(text: str) -> str:
     """Write a text so that it may stand between three quotes."""
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'{text[:-1]}\\"' if text.endswith('"') else text
+    text = text.replace("\\", "\\\\")
+    text = f'{text[:-1]}\\"' if text.endswith('"') else text
+    return text.replace('"""', '\\"\\"\\"')
 
 
 def _comment(sentence: str) -> str:

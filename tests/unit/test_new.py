@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tdm_seed.errors import SeedError, UsageError
@@ -213,6 +213,7 @@ def test_a_message_is_never_taken_for_a_field_or_a_section(seeds: Path, message:
     layer=st.sampled_from(Layer),
     heads=st.sampled_from(((), ("ae1",), ("ae1", "bf2"))),
 )
+@example(message='x """', kind=Kind.PYTHON, layer=Layer.REFERENCE, heads=())
 def test_every_message_gives_a_seed_that_is_discovered(
     tmp_path_factory: pytest.TempPathFactory, message: str, kind: Kind, layer: Layer, heads: tuple[str, ...]
 ) -> None:
