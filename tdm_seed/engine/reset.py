@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine import baseline, content, restoring, staying
 from tdm_seed.engine.emptying import children_first, count, empty
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import Locked, Protected
+from tdm_seed.errors import Locked, Protected, Stopped, TdmSeedError
 from tdm_seed.history import EVERY_SEED, environment_of
 from tdm_seed.values import Applied, Changes, Layer, State, StepResult
 
@@ -180,6 +181,21 @@ def run(
     session.progress.reached("after commit")
     session.progress.emptied(found.emptying.rows, len(found.emptying.tables))
     return found.emptying
+
+
+@contextmanager
+def going_on(emptying: Emptying) -> Iterator[None]:
+    """Say of what ends the seeding behind an emptying that the emptying stands."""
+    try:
+        yield
+    except (TdmSeedError, Stopped) as error:
+        if emptying.rows:
+            stands = "The database is emptied all the same, and `tdm-seed upgrade` goes on from there."
+            if isinstance(error, Stopped):
+                error.message = f"{error.message}. {stands}"
+            elif "`tdm-seed upgrade` goes on" not in (error.hint or ""):
+                error.hint = f"{error.hint} {stands}" if error.hint else stands
+        raise
 
 
 def complete(session: Session, entries: Sequence[Applied]) -> None:

@@ -124,7 +124,8 @@ class Seeder:
             now = clock(self.environment, entries)
             emptying = reset.run(self._session, lock, entries, now, heads, confirmed=confirmed)
             if not empty:
-                return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
+                with reset.going_on(emptying):
+                    return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
             reset.complete(self._session, self._session.entries())
             return reset.ResetResult(emptying, ())
 

@@ -356,6 +356,7 @@ def test_a_seed_that_fails_behind_the_emptying_says_what_was_done_and_what_was_n
     play.path(broken).write_text("def upgrade(db):\n    raise ValueError('no')\n")
     with pytest.raises(SeedError) as failed:
         reset(play)
+    assert "The database is emptied all the same" in (failed.value.hint or "")
     assert (["one"], ["three"]) == (
         [result.seed.name for result in failed.value.done],
         [step.seed.name for step in failed.value.left],
