@@ -49,7 +49,8 @@ def _announce(options: Options, seeder: Seeder, found: Emptying) -> None:
         rows = [(each.table, f"{each.rows:,}", f"{each.restored:,}" if each.restored else "") for each in found.tables]
         say_table(("Table", "Rows to go", "To come back"), rows, right=("Rows to go", "To come back"), err=True)
     environment = seeder.environment.name
-    what = f"{count(found.rows, 'row')} in {count(len(found.tables), 'table')}" if found.rows else "Nothing"
+    held = sum(1 for each in found.tables if each.rows)
+    what = f"{count(found.rows, 'row')} in {count(held, 'table')}" if held else "Nothing"
     say(f"{what} to empty on {seeder.database} (environment {environment}, host {seeder.host}).", err=True)
     for kept in found.kept:
         say(f"Kept: {kept.table}: {kept.reason}", err=True)
@@ -93,7 +94,7 @@ def _render(options: Options, output: dict[str, Any], done: ResetResult) -> None
     from tdm_seed.cli.output import say
 
     if not (options.as_json or options.quiet):
-        back = f", {done.emptying.restored:,} of them brought back" if done.emptying.restored else ""
+        back = f", {render.count(done.emptying.restored, 'row')} brought back" if done.emptying.restored else ""
         where = f"{output['database']} (environment {output['environment']})"
         say(f"{render.count(done.emptying.rows, 'row')} emptied on {where}{back}.")
     if done.results or options.as_json:

@@ -179,7 +179,7 @@ def run(
         session.progress.reached("before commit")
         lock.check()
     session.progress.reached("after commit")
-    session.progress.emptied(found.emptying.rows, len(found.emptying.tables))
+    session.progress.emptied(found.emptying.rows, sum(1 for each in found.emptying.tables if each.rows))
     return found.emptying
 
 

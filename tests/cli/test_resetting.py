@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.cli.conftest import Small, Tool, on_terminal, process
@@ -35,6 +38,29 @@ def test_a_reset_shows_what_goes_before_and_what_was_done_after(project: Small, 
     assert said.out.startswith(f"7 rows emptied on {where}).\n")
     assert f"3 seeds applied to {where}) in " in said.out
     assert 3 == people(project)
+
+
+def test_rows_that_come_back_are_counted_by_themselves(project: Small, tool: Tool) -> None:
+    """They need not be among those that go: somebody may have deleted them."""
+    sql(project, "INSERT INTO countries VALUES ('XX', 'first')")
+    tool("upgrade", "countries", "greetings")
+    sql(project, "DELETE FROM countries")
+    said = tool("reset", "--empty", "--yes")
+    assert ["countries", "0", "1"] == said.err.splitlines()[2].split()
+    assert "1 row in 1 table to empty on" in said.err
+    assert said.out.startswith("1 row emptied on sqlite:///")
+    assert said.out.endswith("(environment dev), 1 row brought back.\n")
+    sql(project, "DELETE FROM countries")
+    said = tool("reset", "--empty")
+    assert (0, True) == (said.code, "Nothing to empty on" in said.err)
+    assert [("XX",)] == project.rows("SELECT code FROM countries")
+
+
+def sql(project: Small, statement: str) -> None:
+    """Run a statement, behind the tool's back."""
+    with closing(sqlite3.connect(project.root / "dev.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
 
 
 def test_in_a_pipe_a_reset_must_be_confirmed(project: Small, tool: Tool) -> None:
