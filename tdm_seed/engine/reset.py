@@ -184,7 +184,7 @@ def run(
 
 
 @contextmanager
-def going_on(emptying: Emptying) -> Iterator[None]:
+def emptied(emptying: Emptying) -> Iterator[None]:
     """Say of what ends the seeding behind an emptying that the emptying stands."""
     try:
         yield

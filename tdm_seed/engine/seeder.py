@@ -124,7 +124,7 @@ class Seeder:
             now = clock(self.environment, entries)
             emptying = reset.run(self._session, lock, entries, now, heads, confirmed=confirmed)
             if not empty:
-                with reset.going_on(emptying):
+                with reset.emptied(emptying):
                     return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
             reset.complete(self._session, self._session.entries())
             return reset.ResetResult(emptying, ())
