@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class DataOptions:
     key: tuple[str, ...] | None = None
     insert_only: tuple[str, ...] = ()
     description: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_options(text: str, file: str) -> DataOptions:
@@ -91,6 +92,7 @@ def read_options(text: str, file: str) -> DataOptions:
         key=columns("key"),
         insert_only=columns("insert_only") or (),
         description=first_paragraph(comments),
+        lines=lines,
     )
 
 
@@ -103,15 +105,20 @@ class DataScript:
     def __init__(self, seed: Seed, root: Path) -> None:
         self._seed = seed
         self._file = shown(seed.path, root)
-        self._options = DataOptions({})
+        self._options, self._beside = DataOptions({}), ""
         for path in seed.files:
             if path != seed.path and path.suffix.lower() == ".toml":
-                file = shown(path, root)
-                self._options = read_options(decode(read(path, file), file), file)
+                self._beside = shown(path, root)
+                self._options = read_options(decode(read(path, self._beside), self._beside), self._beside)
 
     def upgrade(self, db: Any) -> None:
         """Upsert the file's rows by the key given, or the table's own."""
         options = self._options
+        if options.table:
+            try:
+                db.table(options.table)
+            except SeedError as error:
+                raise error.located(file=self._beside, line=options.lines.get("table")) from error.__cause__
         rows = getattr(db, self._seed.path.suffix.lower().lstrip("."))()
         db.upsert(options.table or self._seed.name, rows, key=options.key, insert_only=options.insert_only)
 

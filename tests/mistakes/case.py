@@ -34,7 +34,7 @@ class Case:
     ``files`` are written over the project (None: removed), then ``prepare`` is called with its folder. ``says`` are
     the parts of the message that must be there, ``hint`` the part of the remedy. ``word`` is the code of the error
     object; the exit code is the one that docs/exit-codes.md gives it. ``at`` is ``file`` or ``file:line``; what is not
-    given of the place must not be named.
+    given of the place must not be named. ``makes`` is the one file that may be there afterwards and was not before.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Case:
     column: str | None = None
     says: tuple[str, ...] = ()
     hint: str = ""
+    makes: str | None = None
 
     @property
     def place(self) -> dict[str, str | int | None]:

@@ -542,7 +542,7 @@ CASES = (
         "csv: a table that the TOML file misspells",
         csv(GOOD, toml='table = "ctiy"\n'),
         word="seed",
-        at=CSV,
+        at=f"{TOML}:1",
         seed=CITY,
         table="ctiy",
         says=("there is no table 'ctiy'",),

@@ -261,6 +261,7 @@ CASES = (
             "/dev.db",
         ),
         hint='Let env.py take the URL that it is handed, wherever it chooses one:\n    url = context.config.attributes.get("url") or …what stands there now…',
+        makes="other.db",  # by connecting, as any look at it does
     ),
     Case(
         "project: env.py leaves the program",

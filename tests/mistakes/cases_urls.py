@@ -230,6 +230,7 @@ CASES = (
         table="countries",
         says=("there is no table 'countries'",),
         hint="Are the migrations up to date? `tdm-seed upgrade --migrate` runs them first.",
+        makes="other.db",  # as a first `upgrade --migrate` must
     ),
     Case(
         "url: the disk is full",

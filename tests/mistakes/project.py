@@ -62,13 +62,11 @@ def sql(root: Path, script: str, database: str = "dev.db") -> None:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    """Read every file that is a person's: neither a database with its lock, nor what Python compiles."""
+    """Read every file but the database, the locks beside databases, and what Python compiles."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file()
-        and path.suffix not in (".db", ".lock", ".pyc")
-        and not path.name.endswith((".db-journal", ".lock.holder"))
+        if path.is_file() and path.suffix not in (".lock", ".pyc") and path.name != "dev.db"
     }
 
 

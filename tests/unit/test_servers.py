@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from tdm_seed.errors import TdmSeedError
 from tdm_seed.testing import servers
+from tdm_seed.testing.servers import pgbouncer
 from tdm_seed.testing.servers.__main__ import main
 from tdm_seed.testing.servers.account import Account
 from tdm_seed.testing.servers.download import library_directories
@@ -69,6 +70,22 @@ def test_a_url_from_the_environment_comes_first(name: str, given_url: str, drive
     url = make_url(installation.url)
     assert (driver, "secret", "app") == (url.drivername, url.password, url.database)
     assert "secret" not in f"{installation!r} {installation}"
+
+
+def test_a_pgbouncer_that_is_not_to_be_had_is_named_with_every_place(public: Path) -> None:
+    """Nothing is downloaded where that is not allowed."""
+    environ = {"TDM_SEED_TEST_PGBOUNCER_BIN": "/nowhere", "TDM_SEED_CACHE": str(public)}
+    with pytest.raises(servers.MissingServer) as raised:
+        pgbouncer.find(download=False, environ=environ)
+    for part in ("TDM_SEED_TEST_PGBOUNCER_BIN=/nowhere does not hold pgbouncer", "apt-get install pgbouncer"):
+        assert part in str(raised.value)
+
+
+def test_a_pgbouncer_of_the_machine_comes_first(public: Path, make_program: MakeProgram) -> None:
+    """With the version that it tells."""
+    make_program(public / "pgbouncer", "PgBouncer 1.99.0")
+    found = pgbouncer.find(download=False, environ={"TDM_SEED_TEST_PGBOUNCER_BIN": str(public)})
+    assert f"PgBouncer 1.99.0 ({public.resolve()})" == str(found)
 
 
 def test_what_is_no_url_is_refused_without_repeating_it() -> None:
