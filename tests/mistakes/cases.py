@@ -11,6 +11,7 @@ from tests.mistakes import (
     cases_manifests,
     cases_projects,
     cases_python,
+    cases_resets,
     cases_rows,
     cases_sql,
     cases_urls,
@@ -27,5 +28,6 @@ CASES = (
     *cases_history.CASES,
     *cases_files.CASES,
     *cases_commands.CASES,
+    *cases_resets.CASES,
     *cases_urls.CASES,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.mistakes.case import NEW, PASSWORD, PY, Case
+from tests.mistakes.case import NEW, PASSWORD, PY, Case, Prepare
+from tests.mistakes.project import sql
 
 OWN = "tdm-seed.toml"
 SHARED = "pyproject.toml"
@@ -40,6 +41,17 @@ def migrations(**files: str) -> dict[str, str | bytes | None]:
 def no_seeds(root: Path) -> None:
     """Name a folder of seeds that is a file."""
     (root / "data").write_text("")
+
+
+def migrated(*revisions: str) -> Prepare:
+    """Let Alembic's table say that the database is at these revisions."""
+    rows = "".join(f"INSERT INTO alembic_version VALUES ('{each}');" for each in revisions)
+    return lambda root: sql(root, f"CREATE TABLE alembic_version (version_num VARCHAR(32));{rows}")
+
+
+def no_version(root: Path) -> None:
+    """Put a table of other columns in the place of Alembic's."""
+    sql(root, "CREATE TABLE alembic_version (number INTEGER); INSERT INTO alembic_version VALUES (1)")
 
 
 CASES = (
@@ -279,6 +291,36 @@ CASES = (
         at="migrations/versions/r1.py:4",
         says=("the migration failed: ZeroDivisionError: division by zero",),
         hint="The database is at no revision yet.",
+    ),
+    Case(
+        "project: the database is at a revision of another branch",
+        migrations(),
+        prepare=migrated("zz9"),
+        word="schema_not_ready",
+        says=(
+            "the database is at Alembic revision zz9, which",
+            "/migrations does not have",
+        ),
+        hint="Get the migrations of the branch that migrated it, or use a database of your own.",
+    ),
+    Case(
+        "project: a seed for a revision that the migrations do not know",
+        migrations() | {PY: 'requires_schema = "r7"\n\ndef upgrade(db): ...\n'},
+        prepare=migrated("r1"),
+        word="schema_not_ready",
+        at=PY,
+        seed=NEW,
+        says=("requires the schema revision r7, which the migrations do not know",),
+        hint="Correct requires_schema, or fetch the migration that is missing.",
+    ),
+    Case(
+        "project: Alembic's table is another's",
+        migrations(),
+        prepare=no_version,
+        word="database",
+        table="alembic_version",
+        says=("there is no column alembic_version.version_num",),
+        hint="Are the migrations up to date?",
     ),
     Case(
         "project: nothing is migrated yet",

@@ -84,7 +84,7 @@ CASES = (
     Case(
         "url: a database whose driver is not installed",
         command=url("oracle://scott@localhost/shop"),
-        says=("there is no driver for oracle databases: No module named 'oracledb'",),
+        says=("there is no driver for oracle databases: No module named",),
         hint="Install the SQLAlchemy dialect of that database, or check the scheme of the URL.",
     ),
     Case(
@@ -136,18 +136,14 @@ CASES = (
         "url: a host that there is not",
         command=url(f"postgresql://shop:{PASSWORD}@no-such-host.invalid/shop"),
         word="database",
-        says=(
-            "no PostgreSQL server answers for shop on no-such-host.invalid: failed to resolve host 'no-such-host.invalid': [Errno -2] Name or service not known",
-        ),
+        says=("no PostgreSQL server answers for shop on no-such-host.invalid",),
         hint="Is it running, and are host and port right?",
     ),
     Case(
         "url: a host that there is not, MySQL",
         command=url(f"mysql://shop:{PASSWORD}@no-such-host.invalid/shop"),
         word="database",
-        says=(
-            "no MySQL or MariaDB server answers for shop on no-such-host.invalid: Can't connect to MySQL server on 'no-such-host.invalid' ([Errno -2] Name or service not known)",
-        ),
+        says=("no MySQL or MariaDB server answers for shop on no-such-host.invalid",),
         hint="Is it running, and are host and port right?",
     ),
     Case(
