@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
-from contextlib import suppress
 
 import click
 
-from tdm_seed.cli.output import OutputLost, say, say_json
+from tdm_seed.cli.output import OutputLost, say, say_json, silence
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 
@@ -49,8 +49,10 @@ def show(error: BaseException, *, as_json: bool, verbose: bool) -> int:
         if trace:
             say(trace, err=True)
     except (OSError, OutputLost):  # there is no room for it
-        with suppress(OSError):
+        try:
             click.echo(concealed(f"Error: {sentence}"), err=True)
+        except OSError:
+            silence(sys.stderr)  # else Python cannot flush it at its end, and exits with 120
     return sentence.exit_code
 
 

@@ -83,8 +83,8 @@ CASES = (
     ),
     Case(
         "url: a database whose driver is not installed",
-        command=url("oracle://scott@localhost/shop"),
-        says=("there is no driver for oracle databases: No module named",),
+        command=url("oracle+oracledb://scott@localhost/shop"),  # SQLAlchemy 2.0 and 2.1 prefer different drivers
+        says=("there is no driver for oracle databases: No module named 'oracledb'",),
         hint="Install the SQLAlchemy dialect of that database, or check the scheme of the URL.",
     ),
     Case(

@@ -102,13 +102,14 @@ def test_a_seed_that_ends_the_process_leaves_nothing(place: Path) -> None:
 def test_output_that_cannot_be_written(place: Path, words: list[str], code: int) -> None:
     """It is said on the other stream; the code is that of what happened."""
     command = [sys.executable, "-m", "tdm_seed", *words]
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(command, env=environ, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
         assert ("Traceback" in done.stderr, "Exception" in done.stderr) == (False, False)
         assert code == done.returncode
         said = "the output cannot be written: No space left on device" if code == 1 else "there is no seed nope"
         assert said in done.stderr
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60)
+        done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60)
         assert code == done.returncode or "upgrade" not in words
 
 
