@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.environments.urls import concealed
-from tdm_seed.errors import TdmSeedError
+from tdm_seed.errors import DatabaseError, TdmSeedError
 
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 
@@ -47,11 +47,21 @@ def describe(error: BaseException) -> str:
 def translated(
     error: BaseException, kind: type[TdmSeedError], message: str, dialect: Dialect | None, *folders: Path
 ) -> TdmSeedError:
-    """Make a sentence of what a user's file raised: the database's own words, or ``kind`` with ``message``."""
+    """Make a sentence of what a user's file raised: ``kind`` with ``message``, and the database's words for its own.
+
+    Their hints are left out, which are for seeds.
+    """
     where = place(error, *folders)
     if isinstance(error, TdmSeedError):
         return error
     if isinstance(error, DBAPIError):
         found = (dialect or Dialect()).translate_error(error)
+        if isinstance(found, DatabaseError) and kind is not DatabaseError:
+            found = kind(f"{message}: {found.message}", table=found.place.table, column=found.place.column)
         return found.located(file=where.file, line=where.line)
     return kind(f"{message}: {describe(error)}", file=where.file, line=where.line)
+
+
+def while_connecting(error: BaseException) -> bool:
+    """Tell whether a database refused before there was a statement that it could have refused."""
+    return isinstance(error, DBAPIError) and error.statement is None

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tdm_seed.schema_version.target import Target
 
 
+_AGAIN = "Correct it, or what it works on, then run the command again."
+
+
 @dataclass(frozen=True)
 class MigrationResult:
     """The revisions that a database was at before and after it was migrated."""
@@ -84,9 +87,8 @@ class SchemaVersion:
         without, it is the one that ``alembic`` itself would use. ``heads`` reads the version table that was seen.
 
         Raises:
-            UsageError: ``env.py`` fails, or never configures Alembic.
+            SchemaNotReady: ``env.py`` fails, never configures Alembic, or is for several databases.
             DatabaseError: it cannot connect.
-            SchemaNotReady: it is for several databases.
         """
         from tdm_seed.schema_version.target import Target
 
@@ -102,10 +104,10 @@ class SchemaVersion:
         ``env.py``; no URL leads to a database in memory, or into a transaction that is open.
 
         Raises:
-            SchemaNotReady: ``env.py`` works with another database, the database is at a revision that the project
-                does not have, or a migration failed.
-            UsageError: ``env.py`` or a migration cannot be read.
-            DatabaseError: the database cannot be reached, or refused a migration.
+            SchemaNotReady: ``env.py`` fails or works with another database, the database is at a revision that the
+                project does not have, or a migration failed.
+            UsageError: a migration cannot be read.
+            DatabaseError: the database cannot be reached.
         """
         from tdm_seed.schema_version.target import Target
 
@@ -174,7 +176,7 @@ class SchemaVersion:
         except (Exception, SystemExit) as error:
             folders = (prepared.base, self._scripts.folder)
             found = translated(error, SchemaNotReady, "the migration failed", target.dialect, *folders)
-            found.hint = " ".join(filter(None, (found.hint, self._state(target))))
+            found.hint = " ".join(filter(None, (found.hint or _AGAIN, self._state(target))))
             raise found from error
 
     def _state(self, target: Target) -> str:

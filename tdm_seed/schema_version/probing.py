@@ -10,8 +10,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import InvalidRequestError, NoSuchModuleError
 
 from tdm_seed.dialects.wording import place
-from tdm_seed.errors import SchemaNotReady, TdmSeedError, UsageError
-from tdm_seed.schema_version.failures import translated
+from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError
+from tdm_seed.schema_version.failures import translated, while_connecting
 from tdm_seed.schema_version.handover import Handover, ways
 from tdm_seed.schema_version.location import Location
 from tdm_seed.schema_version.running import Seen, look
@@ -40,9 +40,8 @@ def probe(location: Location, target: Target | None) -> tuple[Probe, Handover]:
     Without a target, it is the database that ``env.py`` would choose by itself.
 
     Raises:
-        UsageError: ``env.py`` fails, or never configures Alembic.
+        SchemaNotReady: ``env.py`` fails, never configures Alembic, or is for several databases.
         DatabaseError: it cannot connect.
-        SchemaNotReady: it is for several databases.
     """
     prepared = location.prepare()
     names = (prepared.config.get_main_option("databases") or "").replace(",", " ").split()
@@ -99,14 +98,15 @@ def _telling(failures: Iterable[BaseException]) -> BaseException | None:
 
 def _refusal(failures: list[BaseException], target: Target | None, base: Path, location: Location) -> TdmSeedError:
     if not failures:
-        return UsageError(
+        return SchemaNotReady(
             "env.py never calls context.configure, so it migrates nothing",
             hint="`alembic init` writes an env.py that does; `alembic current` must work before --migrate can.",
             file=location.file,
         )
     error = failures[0]
-    found = translated(error, UsageError, "env.py fails", target.dialect if target else None, base, location.root)
-    if target is not None and not isinstance(found, UsageError):
+    kind = DatabaseError if while_connecting(error) else SchemaNotReady
+    found = translated(error, kind, "env.py fails", target.dialect if target else None, base, location.root)
+    if target is not None and kind is DatabaseError:
         found.hint = "\n  ".join(filter(None, (found.hint, f"If that is another database than {target}:", REMEDY)))
     if found.hint is None:
         found.hint = "`alembic current` runs the same file: what it needs there, such as a variable, it needs here."

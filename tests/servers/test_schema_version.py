@@ -182,11 +182,12 @@ def test_a_failed_migration_leaves_nothing_and_is_told(tmp_path: Path, postgresq
     migration(migrations, "aa")
     migration(migrations, "bb", "aa", body="op.execute('SELECT * FROM gone')")
 
-    with pytest.raises(DatabaseError, match="gone") as caught:
+    with pytest.raises(SchemaNotReady, match='the migration failed: relation "gone" does not exist') as caught:
         schema(tmp_path).migrate(postgresql_url)
 
     assert str(migrations / "versions" / "bb.py") == caught.value.place.file
-    assert "The database is at no revision yet." in (caught.value.hint or "")
+    where = "The database is at no revision yet."
+    assert f"Correct it, or what it works on, then run the command again. {where}" == caught.value.hint
     assert [] == tables(postgresql_url)
 
 
