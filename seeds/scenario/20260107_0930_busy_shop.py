@@ -2,7 +2,7 @@
 
 from random import Random
 
-from seeds.scenario._catalogue import products
+from seeds.scenario._catalogue import products, refuse_without
 from seeds.scenario._orders import orders
 from seeds.scenario._people import addresses, user_roles, users
 
@@ -15,6 +15,7 @@ ORDERS = f"SELECT id FROM orders WHERE user_id IN ({CUSTOMERS})"
 
 
 def upgrade(db):
+    refuse_without("orders", db.volume("orders"), users=db.volume("users"), products=db.volume("products"))
     db.load("users", users(db))
     db.load("addresses", addresses(db))
     # Users and addresses point at each other: users came first and without an address, and get theirs now.

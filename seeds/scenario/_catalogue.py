@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from seeds.scenario._goods import GOODS, STYLES
 from seeds.scenario._numbers import BUSY_SHOP
 from seeds.scenario._people import YEAR, opened
+from tdm_seed import TdmSeedError
 
 CENT = Decimal("0.01")
 
@@ -60,3 +61,13 @@ def basket(dice, products):
     """Yield number, quantity and unit price of one to five of the first `products` products, none twice."""
     for number in dice.sample(range(1, products + 1), k=min(products, dice.randint(1, 5))):
         yield number, dice.choice([1, 1, 1, 2, 3]), unit_price(number)
+
+
+def refuse_without(what, count, **needed):
+    """Refuse to fill `count` baskets for `what` where there are no people to do it, or nothing to put in."""
+    lacking = [name for name, there in needed.items() if not there]
+    if count and lacking:
+        raise TdmSeedError(
+            f"{what} = {count} with {' and '.join(f'{name} = 0' for name in lacking)}: nobody could have filled them",
+            hint=f"Let there be some {' and '.join(lacking)}, or no {what} either: --volume {what}=0.",
+        )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from tdm_seed import Project, Seeder
+from tdm_seed import Project, Seeder, TdmSeedError
 from tdm_seed.engine.digest import TableDigest
 from tests.docs.pages import CHECKOUT
 from tests.docs.running import copy_shop
@@ -356,6 +356,42 @@ def test_variables_say_how_many_rows(environment: str, tmp_path: Path) -> None:
     with seeded(tmp_path / "shop", environment, url, **counts):
         shop = Read(url)
     assert (7, 9, 11, 3) == (len(customers(shop)), len(goods(shop)), len(bought(shop)), len(shop("carts")))
+
+
+def test_there_may_be_none_of_anything(tmp_path: Path) -> None:
+    """An empty shop is one, too; so is one with goods and no customers yet."""
+    counts = dict.fromkeys(("SEED_COUNT_USERS", "SEED_COUNT_PRODUCTS", "SEED_COUNT_ORDERS", "SEED_COUNT_CARTS"), "0")
+    for products in ("0", "3"):
+        url = f"sqlite:///{tmp_path / products}.db"
+        with seeded(tmp_path / f"shop {products}", "dev", url, **counts | {"SEED_COUNT_PRODUCTS": products}):
+            shop = Read(url)
+        assert (0, int(products), 0, 0) == (
+            len(customers(shop)),
+            len(goods(shop)),
+            len(bought(shop)),
+            len(shop("carts")),
+        )
+
+
+@pytest.mark.parametrize(
+    ("none", "what"),
+    [
+        ({"SEED_COUNT_USERS": "0"}, "orders = 1000 with users = 0"),
+        ({"SEED_COUNT_PRODUCTS": "0"}, "orders = 1000 with products = 0"),
+        ({"SEED_COUNT_USERS": "0", "SEED_COUNT_PRODUCTS": "0"}, "orders = 1000 with users = 0 and products = 0"),
+        ({"SEED_COUNT_USERS": "0", "SEED_COUNT_ORDERS": "0"}, "carts = 100 with users = 0"),
+    ],
+)
+def test_nobody_buys_where_nobody_is_or_nothing(none: dict[str, str], what: str, tmp_path: Path) -> None:
+    """It is told in the words of the manifest, with what to do."""
+    with (
+        pytest.raises(TdmSeedError, match=f"{what}: nobody could have filled them") as caught,
+        seeded(tmp_path / "shop", "dev", f"sqlite:///{tmp_path / 'shop.db'}", **none),
+    ):
+        pass
+    lacking = " and ".join(name.removeprefix("SEED_COUNT_").lower() for name in none if not name.endswith("ORDERS"))
+    volume = what.partition(" ")[0]
+    assert f"Let there be some {lacking}, or no {volume} either: --volume {volume}=0." == caught.value.hint
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])

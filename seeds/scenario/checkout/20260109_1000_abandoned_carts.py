@@ -3,7 +3,7 @@
 from datetime import timedelta
 from random import Random
 
-from seeds.scenario._catalogue import basket
+from seeds.scenario._catalogue import basket, refuse_without
 from seeds.scenario._numbers import BUSY_SHOP
 from seeds.scenario._orders import DAY, HOUR
 from seeds.scenario._people import home
@@ -19,6 +19,7 @@ def carts(db, dice):
     """Yield every cart with its items."""
     customers = db.scalar("SELECT count(*) FROM users WHERE email LIKE '%@busy-shop.example'")
     products = db.scalar("SELECT count(*) FROM products WHERE sku LIKE 'SKU-%'")
+    refuse_without("carts", db.volume("carts"), users=customers, products=products)
     currencies = {row["code"]: row["currency_code"] for row in db.rows("SELECT code, currency_code FROM countries")}
     now = db.now.replace(microsecond=0)
     for number in db.range("carts"):
