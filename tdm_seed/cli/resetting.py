@@ -26,8 +26,10 @@ def reset(options: Options, empty: bool, yes: bool) -> None:
     the first seed come back. What would go is shown first; unless the manifest says reset = "allow", it asks.
     """
     from tdm_seed.cli.live import Live
+    from tdm_seed.engine.reset import refuse
 
     begun = time.monotonic()
+    refuse(options.environment())  # before a server is asked, which may not even be there
     with Live(options) as live, options.seeder(live) as seeder:
         with live.paused():
             found = seeder.plan_reset()

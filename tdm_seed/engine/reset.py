@@ -11,6 +11,7 @@ from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine import baseline, content, restoring, staying
 from tdm_seed.engine.emptying import children_first, count, empty
 from tdm_seed.engine.session import Session
+from tdm_seed.environments import Environment
 from tdm_seed.errors import Locked, Protected, Stopped, TdmSeedError
 from tdm_seed.history import EVERY_SEED, environment_of
 from tdm_seed.values import Applied, Changes, Layer, State, StepResult
@@ -60,6 +61,23 @@ class ResetResult:
     results: tuple[StepResult, ...]
 
 
+def refuse(environment: Environment) -> None:
+    """Refuse where the manifest says so, which needs no database.
+
+    Raises:
+        Protected: with what forbids it.
+    """
+    if environment.protected:
+        raise Protected(
+            f"the environment {environment.name!r} is protected, so it is never reset",
+            hint="A database that may be emptied belongs to an environment that is not.",
+        )
+    if environment.reset == "forbid":
+        raise Protected(
+            f"the environment {environment.name!r} forbids a reset", hint='Its manifest says reset = "forbid".'
+        )
+
+
 def check(session: Session, entries: Sequence[Applied]) -> None:
     """Refuse where the manifest or the database itself says so.
 
@@ -67,12 +85,7 @@ def check(session: Session, entries: Sequence[Applied]) -> None:
         Protected: with what forbids it.
     """
     environment = session.environment
-    if environment.protected:
-        raise Protected(f"the environment {environment.name!r} is protected, so it is never reset")
-    if environment.reset == "forbid":
-        raise Protected(
-            f"the environment {environment.name!r} forbids a reset", hint='Its manifest says reset = "forbid".'
-        )
+    refuse(environment)
     marked = environment_of(entries)
     if marked is None and entries and entries[-1].environment != environment.name:
         raise Protected(

@@ -5,9 +5,18 @@ from __future__ import annotations
 from tests.mistakes.case import COUNTRIES, DEV, PEOPLE, PY, Case
 
 GOOD = 'url = "sqlite:///dev.db"\nscenarios = ["people"]\n[volumes]\npeople = 3\n'
+PROD = "seeds/environments/prod.toml"
 UPGRADE = "def upgrade(db): ...\n"
 
 CASES = (
+    Case(
+        "reset: a protected environment whose server does not answer",
+        {PROD: 'url = "postgresql://127.0.0.1:1/shop"\nhosts = ["127.0.0.1"]\nprotected = true\n'},
+        command=("reset", "--env", "prod", "--yes"),
+        word="protected",
+        says=("the environment 'prod' is protected, so it is never reset",),
+        hint="A database that may be emptied belongs to an environment that is not.",
+    ),
     Case(
         "reset: not confirmed",
         command=("reset",),
