@@ -123,7 +123,8 @@ class Database:
     def execute(self, sql: str, **params: Any) -> Changes:
         """Run one SQL statement; ``:name`` takes a parameter, and without any the text goes as it is.
 
-        Counted is what the database reports: an UPDATE reports the rows it matched.
+        Counted is what the database reports: an UPDATE reports the rows it matched. Where that one number is of rows
+        inserted and changed (ON CONFLICT DO UPDATE, ON DUPLICATE KEY, REPLACE, MERGE), nothing is.
         """
         statements = self._checked(sql, None)
         if len(statements) != 1:
@@ -328,27 +329,31 @@ class Database:
         """Count what a statement written by hand did, and note whether it chose numbers itself."""
         count = max(count, 0)
         match statement.verb:
-            case "INSERT" | "REPLACE":
-                changes = Changes(inserted=count)
-            case "UPDATE" | "MERGE":
-                changes = Changes(updated=count)
-            case "DELETE":
-                changes = Changes(deleted=count)
             case "CREATE" | "ALTER" | "DROP":
                 self._schema.forget()
                 return Changes()
+            case _ if not statement.tells_all:
+                self.counted = False
+                changes = Changes()
+            case "INSERT":
+                changes = Changes(inserted=count)
+            case "UPDATE":
+                changes = Changes(updated=count)
+            case "DELETE":
+                changes = Changes(deleted=count)
             case _:
                 return Changes()
-        if statement.target is None:
-            self.changes[""] = self.changes.get("", Changes()) + changes
-            return changes
+        name = statement.target or ""
         try:
-            table = self._schema.written(statement.target)
+            table = self._schema.written(name) if name else None
         except SeedError:  # a view, or a table that the statement itself has dropped
-            self.changes[statement.target] = self.changes.get(statement.target, Changes()) + changes
+            table = None
+        if table is None:
+            if name or changes:
+                self.changes[name] = self.changes.get(name, Changes()) + changes
             return changes
         numbered = self._dialect.numbered(table)
-        if changes.inserted and numbered is not None:
+        if count and statement.verb in ("INSERT", "REPLACE") and numbered is not None:
             self.writer.note_statement(table, statement.gives(numbered.name))
         return self._count(table, changes)
 

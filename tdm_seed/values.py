@@ -203,7 +203,8 @@ class Plan:
 class StepResult:
     """What one step did: its changes in all and per table, and how long it took in milliseconds.
 
-    ``counted`` is False where the seed held the connection itself, so that it may have written more.
+    ``counted`` is False where the seed may have written more: it held the connection itself, or one number of the
+    database's stands for rows inserted and changed.
     """
 
     seed: Seed

@@ -66,7 +66,7 @@ def _results(results: Sequence[StepResult], *, dry_run: bool = False, err: bool 
     for result in results:
         lines = [f"{name or '(unknown)'} {each}" for name, each in result.tables.items() if each != Changes()]
         if not result.counted:
-            lines.append("what a session wrote is not counted")
+            lines.append("rows that are not counted")
         elif not result.changes:
             lines.insert(0, "nothing changed")
         done = "rolled back" if dry_run else str(result.state)
@@ -85,9 +85,10 @@ def run(options: Options, output: dict[str, Any], results: Sequence[StepResult])
     dry_run = output["dry_run"]
     _results(results, dry_run=dry_run)
     verb = "reverted on" if results[0].action is Action.DOWNGRADE else "tried on" if dry_run else "applied to"
-    changes = _rows(total(result.changes for result in results))
+    done = total(result.changes for result in results)
+    changes = _rows(done)
     if not all(result.counted for result in results):
-        changes += ", what sessions wrote not counted"
+        changes = f"{changes}, and rows that are not counted" if done != Changes() else "rows that are not counted"
     say(f"{count(len(results), 'seed')} {verb} {_where(output)} in {_time(output['duration_ms'])}: {changes}.")
     if dry_run:
         say("Dry run: all of it was rolled back. Numbers that the database hands out may be used up.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tdm_seed.errors import SeedError
@@ -36,7 +37,24 @@ class Statement:
                 return True
         return column.upper() in self.words
 
+    @property
+    def tells_all(self) -> bool:
+        """Tell whether the database's one count says what was done; a guess by the words, as above.
 
+        It does not where rows are inserted, changed or removed by the same statement, or by what it calls.
+        """
+        pairs = set(pairwise(self.words))
+        if self.verb in _TELLING_LITTLE or pairs & {("ON", "DUPLICATE"), ("DO", "UPDATE")}:
+            return False
+        if (self.verb, "OR", "REPLACE") in zip(self.words, self.words[1:], self.words[2:], strict=False):
+            return False
+        return self.words[0] != "WITH" or pairs.isdisjoint(
+            ("(", verb) for verb in ("INSERT", "UPDATE", "DELETE", "MERGE")
+        )
+
+
+#: Verbs whose count is none of rows inserted, of rows updated, or of rows deleted.
+_TELLING_LITTLE = ("REPLACE", "MERGE", "CALL", "DO", "COPY", "LOAD", "TRUNCATE")
 #: What stands between the verb and the table that is written to.
 _TARGET_BEHIND = {"INSERT": ("INTO",), "REPLACE": ("INTO",), "MERGE": ("INTO",), "DELETE": ("FROM",), "UPDATE": ()}
 #: What may stand behind the table of an INSERT: the columns, or at once what they are given.
@@ -57,15 +75,16 @@ def split(sql: str, sqlglot_name: str) -> list[Statement]:
     from sqlglot import Dialect as SqlglotDialect
     from sqlglot.errors import TokenError
 
+    tokenize = SqlglotDialect.get_or_raise(sqlglot_name or None).tokenize
     try:
-        tokens = SqlglotDialect.get_or_raise(sqlglot_name or None).tokenize(sql)
+        tokens = tokenize(sql)
     except TokenError as error:
         raise SeedError(
             "the SQL cannot be read: a quote, dollar quote or comment is never closed",
             line=sql.count("\n", 0, max(len(sql.rstrip()) - 1, 0)) + 1,
             hint="Look for the opening quote that has no partner.",
         ) from error
-    return [_statement(sql, part) for part in _parts(tokens)]
+    return [_statement(sql, part, tokenize) for part in _parts(tokens)]
 
 
 def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -89,8 +108,13 @@ def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
         yield part
 
 
-def _statement(sql: str, part: list[Token]) -> Statement:
+def _statement(sql: str, part: list[Token], tokenize: Callable[[str], list[Token]]) -> Statement:
     first, last = part[0], part[-1]
+    text, source = sql[first.start : last.end + 1], sql
+    if len(part) == 2 and part[1].text and text[len(first.text) :].strip() == part[1].text:
+        # What sqlglot has no grammar for, such as MySQL's REPLACE, it gives as one token behind the verb.
+        source = " " * len(first.text) + text[len(first.text) :]
+        part = [first, *tokenize(source)]
     words = tuple(token.text.upper() for token in part)
     verb, at = words[0].split()[0], 0
     if verb in ("WITH", "EXPLAIN"):
@@ -101,10 +125,10 @@ def _statement(sql: str, part: list[Token]) -> Statement:
                 verb, at = word, place
                 break
     return Statement(
-        text=sql[first.start : last.end + 1],
+        text=text,
         line=sql.count("\n", 0, first.start) + 1,
         verb=verb,
-        target=_target(sql, part[at:], verb),
+        target=_target(source, part[at:], verb),
         words=words,
     )
 

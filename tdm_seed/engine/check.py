@@ -117,7 +117,7 @@ def _again(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -
     if uncounted and not wrong and seeder.digest() != before:
         yield SeedError(
             f"running {', '.join(uncounted)} again changed rows, so it is not idempotent",
-            hint="What a session or db.connection writes is not counted: only the digest of the tables is another.",
+            hint="Which rows is not counted, but the digest of the tables is another.",
         )
 
 

@@ -205,6 +205,54 @@ def test_rows_that_a_statement_returns_are_counted(place: Place, how: str) -> No
     assert {"note": Changes(inserted=2)} == place.db.changes
 
 
+def merging(place: Place) -> list[str]:
+    """Write what inserts one row and changes another in the words of the database."""
+    rows = "(1, 'new'), (2, 'new')"
+    if place.product.name == "mysql":
+        return [
+            f"INSERT INTO note VALUES {rows} ON DUPLICATE KEY UPDATE body = VALUES(body)",
+            f"REPLACE INTO `note` VALUES {rows}",
+            f"REPLACE LOW_PRIORITY note (id, body) VALUES {rows}",
+        ]
+    upsert = f"INSERT INTO note VALUES {rows} ON CONFLICT (id) DO UPDATE SET body = excluded.body"
+    if place.product.name == "sqlite":
+        return [upsert, f"INSERT OR REPLACE INTO note VALUES {rows}", f"REPLACE INTO note VALUES {rows}"]
+    rows = f"(VALUES {rows}) AS given (id, body)"
+    return [
+        upsert,
+        f"WITH gone AS (DELETE FROM note WHERE id = 1) INSERT INTO note SELECT * FROM {rows} WHERE id = 2",
+        f"MERGE INTO note USING {rows} ON note.id = given.id "
+        "WHEN MATCHED THEN UPDATE SET body = given.body WHEN NOT MATCHED THEN INSERT VALUES (given.id, given.body)",
+    ]
+
+
+@pytest.mark.parametrize("how", ["script", "statement"])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_what_one_number_cannot_tell_is_not_counted(place: Place, how: str, which: int) -> None:
+    """A database gives one for rows inserted, changed and removed: it would be wrong as any of them."""
+    place.run("INSERT INTO note VALUES (1, 'old')")
+    assert ({"note": Changes(inserted=1)}, True) == (place.db.changes, place.db.counted)
+    statement = merging(place)[which]
+    if how == "script":
+        place.run(f"{statement};\nSELECT 1")
+    else:
+        assert Changes() == place.db.execute(statement)
+    assert ({"note": Changes(inserted=1)}, False) == (place.db.changes, place.db.counted)
+    assert "new" in bodies(place)
+
+
+def test_an_insert_that_leaves_out_what_is_there_is_counted(place: Place) -> None:
+    """Its number is that of the rows inserted; words in quotes and names of functions are no statements."""
+    ignore = "INSERT IGNORE INTO" if place.product.name == "mysql" else "INSERT INTO"
+    behind = "" if place.product.name == "mysql" else " ON CONFLICT (id) DO NOTHING"
+    place.run(
+        "INSERT INTO note VALUES (1, 'on conflict do update');\n"
+        f"{ignore} note VALUES (1, 'x'), (2, 'y'){behind};\n"
+        "UPDATE note SET body = 'z' WHERE id = 1 OR REPLACE(body, 'y', 'x') = 'x'"
+    )
+    assert ({"note": Changes(inserted=2, updated=2)}, True) == (place.db.changes, place.db.counted)
+
+
 def test_quoted_names_are_counted_under_the_table_s_name(place: Place) -> None:
     """However the statement spells them."""
     quote = "`" if place.product.name == "mysql" else '"'

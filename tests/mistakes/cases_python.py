@@ -579,6 +579,16 @@ CASES = (
         hint="Take it out. `tdm-seed repair`, `stamp`, `downgrade` and `reset` change what it says.",
     ),
     Case(
+        "python: it writes over the tool's own table",
+        body("db.execute('REPLACE INTO seed_history (id) VALUES (1)')"),
+        word="seed",
+        at=f"{PY}:3",
+        seed=NEW,
+        table="seed_history",
+        says=("would write to seed_history, which is the tool's own table and says what was applied",),
+        hint="Take it out. `tdm-seed repair`, `stamp`, `downgrade` and `reset` change what it says.",
+    ),
+    Case(
         "python: SQL whose parameter is not given",
         body("db.execute('DELETE FROM city WHERE id = :id')"),
         word="database",
