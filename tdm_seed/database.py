@@ -328,21 +328,12 @@ class Database:
     def _note(self, statement: Statement, count: int) -> Changes:
         """Count what a statement written by hand did, and note whether it chose numbers itself."""
         count = max(count, 0)
-        match statement.verb:
-            case "CREATE" | "ALTER" | "DROP":
-                self._schema.forget()
-                return Changes()
-            case _ if not statement.tells_all:
-                self.counted = False
-                changes = Changes()
-            case "INSERT":
-                changes = Changes(inserted=count)
-            case "UPDATE":
-                changes = Changes(updated=count)
-            case "DELETE":
-                changes = Changes(deleted=count)
-            case _:
-                return Changes()
+        if statement.verb in ("CREATE", "ALTER", "DROP"):
+            self._schema.forget()
+            return Changes()
+        told = statement.changes(count)
+        self.counted = self.counted and told is not None
+        changes = told or Changes()
         name = statement.target or ""
         try:
             table = self._schema.written(name) if name else None

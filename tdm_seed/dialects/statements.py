@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tdm_seed.errors import SeedError
+from tdm_seed.values import Changes
 
 if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
@@ -37,22 +38,23 @@ class Statement:
                 return True
         return column.upper() in self.words
 
-    @property
-    def tells_all(self) -> bool:
-        """Tell whether the database's one count says what was done; a guess by the words, as above.
+    def changes(self, count: int) -> Changes | None:
+        """Give the changes that the database's one count stands for; a guess by the words, as above.
 
-        It does not where rows are inserted, changed or removed by the same statement, or by what it calls.
+        None where it cannot tell them: rows are inserted, changed or removed at once, or by what is called.
         """
         pairs = set(pairwise(self.words))
-        if self.verb in _TELLING_LITTLE or pairs & {("ON", "DUPLICATE"), ("DO", "UPDATE")}:
-            return False
-        if (self.verb, "OR", "REPLACE") in zip(self.words, self.words[1:], self.words[2:], strict=False):
-            return False
-        return self.words[0] != "WITH" or pairs.isdisjoint(
-            ("(", verb) for verb in ("INSERT", "UPDATE", "DELETE", "MERGE")
-        )
+        if (
+            self.verb in _TELLING_LITTLE
+            or not pairs.isdisjoint((("ON", "DUPLICATE"), ("DO", "UPDATE")))
+            or (self.verb, "OR", "REPLACE") in zip(self.words, self.words[1:], self.words[2:], strict=False)
+            or (self.words[0] == "WITH" and not pairs.isdisjoint(("(", verb) for verb in _COUNTED_AS))
+        ):
+            return None
+        return Changes(**{_COUNTED_AS[self.verb]: count}) if self.verb in _COUNTED_AS else Changes()
 
 
+_COUNTED_AS = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted"}
 #: Verbs whose count is none of rows inserted, of rows updated, or of rows deleted.
 _TELLING_LITTLE = ("REPLACE", "MERGE", "CALL", "DO", "COPY", "LOAD", "TRUNCATE")
 #: What stands between the verb and the table that is written to.
