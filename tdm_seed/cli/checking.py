@@ -25,7 +25,7 @@ def check(options: Options) -> int:
     is told, and the exit code is that of the first.
 
     Without --url, an environment on SQLite is tried in a new file that is removed afterwards. Any other database must
-    be named, must be empty, and is left as the check used it.
+    be named, must be empty, and is left as the check used it. Without Alembic, it must hold the tables and no rows.
     """
     from tdm_seed.cli import output, payload, render
     from tdm_seed.cli.live import Live

@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
+from tdm_seed.engine import content
 from tdm_seed.errors import Protected, SeedError, TdmSeedError, UnsetVariable, VerificationFailed
 from tdm_seed.revisions.dependencies import Dependencies, dependencies
 from tdm_seed.revisions.resolve import select
+from tdm_seed.schema_version import DEFAULT_VERSION_TABLE
 from tdm_seed.values import Changes, Mode, Seed, State, StepResult
 
 if TYPE_CHECKING:
     from tdm_seed.engine.seeder import Seeder
+    from tdm_seed.engine.session import Session
     from tdm_seed.environments import Environment
 
 
@@ -30,27 +35,24 @@ class Checked:
         return self.problems[0].exit_code if self.problems else 0
 
 
-def run(seeder: Seeder, tables: Sequence[str], *, migrate: bool) -> Checked:
+def run(seeder: Seeder, session: Session) -> Checked:
     """Migrate, apply, verify, and try that each seed can be repeated; gives every problem, not only the first.
 
     A failure that leaves nothing to go on with ends it. The database is left as the check used it.
 
     Raises:
-        Protected: the database holds the ``tables``, so nothing was tried.
+        Protected: the database is not empty, so nothing was tried.
     """
-    if tables:
-        raise Protected(
-            f"check needs an empty database, and {seeder.database} holds {len(tables)} "
-            f"{'table' if len(tables) == 1 else 'tables'}",
-            table=tables[0],
-            hint="Name one with --url that may be thrown away.",
-        )
+    migrate = session.schema_version is not None
+    _refuse_what_is_there(seeder, session, migrate=migrate)
     problems: list[TdmSeedError] = []
     remarks: list[str] = []
     try:
         problems += _wanted(seeder, remarks)
         applied = seeder.upgrade(migrate=migrate)
     except TdmSeedError as error:
+        if not (migrate or any(name not in session.history.own_tables for _, name in session.tables())):
+            error.hint = f"No Alembic is known here that makes the tables. {_OWN_SCRIPT}"
         return Checked(len(error.done), (*problems, error), tuple(remarks))
     remarks += [f"{each.seed.revision} was not tried: {each.reason}" for each in seeder.plan().skipped]
     problems += [each.error for each in seeder.verify() if each.error]
@@ -61,6 +63,45 @@ def run(seeder: Seeder, tables: Sequence[str], *, migrate: bool) -> Checked:
             problems.append(error)
             break
     return Checked(len(applied), tuple(problems), tuple(remarks))
+
+
+_OWN_SCRIPT = "Run the script that does in a database that may be thrown away, and name that with --url."
+
+
+def _refuse_what_is_there(seeder: Seeder, session: Session, *, migrate: bool) -> None:
+    """Refuse a database that somebody may need; without Alembic its tables must be there, but not their rows."""
+    tables = session.tables()
+    if migrate and tables:
+        raise Protected(
+            f"check needs an empty database, and {seeder.database} holds {_count(tables)}",
+            table=_qualified(*tables[0]),
+            hint="Name one with --url that may be thrown away.",
+        )
+    with session.reading():
+        session.dialect.see_all(session.connection)
+        notes = {DEFAULT_VERSION_TABLE, *content.of_migrations(session)}
+        filled = [table for table in tables if table[1] not in notes and _holds_rows(session, *table)]
+    if filled:
+        raise Protected(
+            f"check needs a database whose tables are empty, and {seeder.database} holds rows in {_count(filled)}",
+            table=_qualified(*filled[0]),
+            hint=f"No Alembic is known here that makes the tables. {_OWN_SCRIPT}",
+        )
+
+
+def _holds_rows(session: Session, schema: str | None, name: str) -> bool:
+    return (
+        session.connection.execute(sa.select(sa.literal(1)).select_from(sa.table(name, schema=schema)).limit(1)).first()
+        is not None
+    )
+
+
+def _count(tables: Sequence[object]) -> str:
+    return f"{len(tables)} {'table' if len(tables) == 1 else 'tables'}"
+
+
+def _qualified(schema: str | None, name: str) -> str:
+    return f"{schema}.{name}" if schema else name
 
 
 def _wanted(seeder: Seeder, remarks: list[str]) -> Iterator[TdmSeedError]:

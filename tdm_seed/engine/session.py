@@ -179,13 +179,13 @@ class Session:
         """Give our connection where no second one could reach the database, which is in memory."""
         return self.connection if self.dialect.in_memory(self.url) else None
 
-    def tables(self) -> list[str]:
+    def tables(self) -> list[tuple[str | None, str]]:
         """Name every table of every schema, the tool's and Alembic's included, but none of an extension."""
         dialect, connection = self.dialect, self.connection
         with self.reading():
             inspector = sa.inspect(connection)
             return [
-                f"{schema}.{name}" if schema else name
+                (schema, name)
                 for schema in (None, *dialect.other_schemas(connection))
                 for name in sorted({*inspector.get_table_names(schema)} - {*dialect.inner_tables(connection, schema)})
             ]

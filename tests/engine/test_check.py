@@ -9,6 +9,7 @@ import pytest
 from tdm_seed.engine.check import Checked
 from tdm_seed.errors import Protected
 from tests.engine.playground import Playground
+from tests.unit.alembic_projects import init, migration
 
 TABLES = "CREATE TABLE {0} (id INTEGER PRIMARY KEY, label VARCHAR(50))"
 
@@ -85,11 +86,45 @@ def test_rows_that_a_session_adds_again_are_caught(empty: Playground) -> None:
 def test_a_database_that_holds_something_is_left_alone(empty: Playground) -> None:
     """Not even the history is made."""
     empty.seed("repeats", adding(1))
-    with empty.connection() as connection:
-        connection.exec_driver_sql(TABLES.format("theirs"))
-    with pytest.raises(Protected, match="check needs an empty database"):
+    empty.sql(TABLES.format("theirs"), "INSERT INTO theirs (id) VALUES (1)")
+    with pytest.raises(Protected, match="whose tables are empty, and .* holds rows in 1 table\n") as refused:
         checked(empty)
+    assert "theirs" == refused.value.place.table
     assert ["theirs"] == empty.tables()
+
+
+def test_where_alembic_makes_the_tables_none_may_be_there(empty: Playground) -> None:
+    """Its migrations would fail over them."""
+    migration(init(empty.root), "aa")
+    empty.sql(TABLES.format("theirs"))
+    with pytest.raises(Protected, match="check needs an empty database, and .* holds 1 table\n"):
+        checked(empty)
+
+
+def test_without_alembic_empty_tables_are_taken(empty: Playground) -> None:
+    """Whoever makes them has noted what has run in one that is not empty."""
+    empty.seed("repeats", adding(1) + "def verify(db):\n    db.expect('SELECT count(*) FROM theirs', equals=0)\n")
+    empty.sql(
+        TABLES.format("theirs"),
+        "CREATE TABLE flyway_schema_history (id INTEGER)",
+        "INSERT INTO flyway_schema_history VALUES (1)",
+    )
+    found = checked(empty)
+    assert ((), 2) == (found.problems, found.seeds)
+
+
+def test_without_alembic_it_is_said_who_must_make_the_tables(tmp_path: Path, database_url: str) -> None:
+    """Where a seed finds none, there are no migrations to bring up to date."""
+    play = Playground(tmp_path / "project", database_url)
+    play.write("tdm-seed.toml", "")
+    play.manifest()
+    play.seed("first", adding(1))
+    (problem,) = checked(play).problems
+    assert ("there is no table 'thing'", 1) == (problem.message, problem.exit_code)
+    assert (
+        "No Alembic is known here that makes the tables. Run the script that does in a database that may be thrown "
+        "away, and name that with --url."
+    ) == problem.hint
 
 
 def test_tables_of_another_schema_are_something_too(tmp_path: Path, postgresql_url: str) -> None:
@@ -101,7 +136,9 @@ def test_tables_of_another_schema_are_something_too(tmp_path: Path, postgresql_u
     play.item("nothing", 1, layer="scenario", header="dialects = ['sqlite']\n")
     assert () == checked(play).problems
     play.sql("DROP TABLE IF EXISTS seed_history", "CREATE SCHEMA app", "CREATE TABLE app.thing (id integer)")
-    with pytest.raises(Protected, match="holds 1 table") as refused:
+    assert () == checked(play).problems
+    play.sql("DROP TABLE IF EXISTS seed_history", "INSERT INTO app.thing VALUES (1)")
+    with pytest.raises(Protected, match="holds rows in 1 table") as refused:
         checked(play)
     assert "app.thing" == refused.value.place.table
 
