@@ -195,8 +195,9 @@ CASES = (
         word="database",
         at="seeds/reference/20260101_0900_countries.sql:3",
         seed="20260101_0900_countries",
-        says=("a foreign key points to no row, or a row that others point to was removed",),
-        hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`; a row that others point to is removed after them.",
+        table="countries",
+        says=("rows of people still point here, with (country) = (IE)",),
+        hint="Remove the rows that point to it first.",
     ),
     Case(
         "history: of a seed that there is not",

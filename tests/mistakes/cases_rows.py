@@ -335,8 +335,9 @@ CASES = (
         at=f"{PY}:2",
         seed=NEW,
         table="city",
-        says=("a foreign key points to no row, or a row that others point to was removed",),
-        hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`; a row that others point to is removed after them.",
+        column="country_code",
+        says=("(country_code) = (XX) points to no row of countries",),
+        hint="Load the parents first: that row of countries is missing. Or correct the key, or wrap the calls in `with db.deferred_constraints():`.",
     ),
     Case(
         "rows: a row that others point to is removed",
@@ -345,8 +346,8 @@ CASES = (
         at=f"{PY}:2",
         seed=NEW,
         table="countries",
-        says=("a foreign key points to no row, or a row that others point to was removed",),
-        hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`; a row that others point to is removed after them.",
+        says=("rows of people still point here, with (country) = (IE)",),
+        hint="Remove the rows that point to it first.",
     ),
     Case(
         "rows: a reference that finds no row",
@@ -447,8 +448,8 @@ CASES = (
         at=f"{PY}:2",
         seed=NEW,
         table="countries",
-        says=("a foreign key points to no row, or a row that others point to was removed",),
-        hint="Load the parents first, or wrap the calls in `with db.deferred_constraints():`; a row that others point to is removed after them.",
+        says=("rows of people still point here, with (country) = (IE)",),
+        hint="Remove the rows that point to it first.",
     ),
     Case(
         "rows: where names no column",

@@ -15,7 +15,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 from tdm_seed.dialects.autocommit import refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
-from tdm_seed.dialects.orphans import ForeignKey, orphan
+from tdm_seed.dialects.orphans import ForeignKey
+from tdm_seed.dialects.sqlite import foreign_keys
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim, Uncut
@@ -23,12 +24,6 @@ from tdm_seed.errors import DatabaseError, SchemaNotReady, SeedError, TdmSeedErr
 
 #: Seconds that a statement waits for another writer before it fails, unless the URL says ``?timeout=``.
 BUSY_SECONDS = 10
-
-#: Every foreign key's table and the one it points to, as it is written there.
-_FOREIGN_KEYS = (
-    'SELECT DISTINCT m.name, k."table" FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS k '
-    "WHERE m.type = 'table'"
-)
 
 #: Tables with foreign keys that SQLite looks at only when the transaction ends.
 _DECLARED_DEFERRED = (
@@ -43,6 +38,12 @@ _KNOWS_KINDS = sqlite3.sqlite_version_info >= (3, 37)
 
 def _tables(connection: Connection, kind: str) -> list[str]:
     return list(connection.scalars(sa.text(_KINDS), {"kind": kind})) if _KNOWS_KINDS else []
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    found: Any = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 class SQLite(Dialect):
@@ -107,6 +108,13 @@ class SQLite(Dialect):
             connection.isolation_level = None
             connection.execute("PRAGMA foreign_keys=ON")
 
+        @sa.event.listens_for(engine, "handle_error")
+        def refused(context: sa.engine.ExceptionContext) -> None:
+            error, connection = context.original_exception, context.connection
+            if isinstance(error, sqlite3.IntegrityError) and connection is not None and context.statement:
+                many = context.execution_context is not None and context.execution_context.executemany
+                foreign_keys.note_orphan(_driver(connection), error, context.statement, context.parameters, many)
+
         @sa.event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             options = connection.get_execution_options()
@@ -152,7 +160,7 @@ class SQLite(Dialect):
         def off(driver: Any, _record: object) -> None:
             driver.execute("PRAGMA foreign_keys=OFF")
 
-        driver: Any = connection.connection.driver_connection
+        driver = _driver(connection)
         sa.event.listen(connection.engine, "connect", off)
         (before,) = driver.execute("PRAGMA foreign_keys").fetchone()
         try:
@@ -195,10 +203,10 @@ class SQLite(Dialect):
     def settle(self, connection: Connection) -> None:
         """Prove deferred foreign keys now: SQLite itself looks at COMMIT only, which a dry run never reaches."""
         if connection.exec_driver_sql("PRAGMA defer_foreign_keys").scalar():
-            self._prove(connection, None)
+            foreign_keys.prove(_driver(connection), None)
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
         elif declared := connection.exec_driver_sql(_DECLARED_DEFERRED).scalars().all():
-            self._prove(connection, declared)
+            foreign_keys.prove(_driver(connection), declared)
 
     def statements(self, sql: str) -> list[Statement]:
         """Let SQLite say where a statement ends, since it knows triggers; sqlglot gives the words."""
@@ -270,7 +278,7 @@ class SQLite(Dialect):
         looks at each of them. Rows that are brought back are proven by ``deferred_constraints``.
         """
         connection.rollback()
-        driver: Any = connection.connection.driver_connection
+        driver = _driver(connection)
         driver.execute("PRAGMA foreign_keys=OFF")
         try:
             with super().emptying(connection):
@@ -324,31 +332,8 @@ class SQLite(Dialect):
 
     def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
         """Run ``foreign_key_check`` over these tables and over those that point to them."""
-        names = {table.name.lower() for table in tables}
-        found = connection.exec_driver_sql(_FOREIGN_KEYS).all()
-        self._prove(connection, sorted({child for child, parent in found if {child.lower(), parent.lower()} & names}))
-
-    def _prove(self, connection: Connection, tables: Sequence[str] | None) -> None:
-        quote = connection.dialect.identifier_preparer.quote_identifier
-        checks = (
-            ["PRAGMA foreign_key_check"]
-            if tables is None
-            else [f"PRAGMA foreign_key_check({quote(name)})" for name in tables]
-        )
-        for check in checks:
-            if row := connection.exec_driver_sql(check).first():
-                raise self._orphan(connection, *row)
-
-    def _orphan(self, connection: Connection, table: str, rowid: int | None, parent: str, key: int) -> TdmSeedError:
-        quote = connection.dialect.identifier_preparer.quote_identifier
-        listed = connection.exec_driver_sql(f"PRAGMA foreign_key_list({quote(table)})").all()
-        columns = [row[3] for row in listed if row[0] == key]
-        values: Sequence[object] = ["?"] * len(columns)
-        if rowid is not None:
-            names = ", ".join(quote(column) for column in columns)
-            row = connection.exec_driver_sql(f"SELECT {names} FROM {quote(table)} WHERE rowid = ?", (rowid,)).first()
-            values = tuple(row) if row else values
-        return orphan(table, columns, values, parent)
+        driver = _driver(connection)
+        foreign_keys.prove(driver, foreign_keys.around(driver, [table.name for table in tables]))
 
     def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
         """Name the table's triggers; ``RAISE(IGNORE)`` in one drops a row."""

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
+from tdm_seed.dialects.sqlite.foreign_keys import noted
 from tdm_seed.dialects.wording import OWN_WORDS
 from tdm_seed.errors import DatabaseError, Locked, TdmSeedError
 
@@ -15,6 +16,8 @@ _CONSTRAINT = re.compile(r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed
 def translate(error: sqlite3.Error, path: Path | None) -> TdmSeedError:
     """Say what an ``sqlite3`` exception means and what to do."""
     text = str(error)
+    if orphan := noted(error):
+        return orphan
     if found := _CONSTRAINT.search(text):
         return _constraint(found[1], found[2])
     if "locked" in text or "busy" in text:
