@@ -28,7 +28,11 @@ def upgrade(db):
         {wait}
 """
 
-STATEMENT = {"postgresql": "SELECT pg_sleep(30)", "mysql": "SELECT SLEEP(30)"}
+STATEMENT = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT sum(i) FROM n",
+    "postgresql": "SELECT pg_sleep(30)",
+    "mysql": "SELECT SLEEP(30)",
+}
 
 
 def kind(play: Playground) -> str:
@@ -79,21 +83,51 @@ def test_a_run_that_is_told_to_end_keeps_whole_seeds_only(play: Playground, numb
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_it_is_heard_while_the_server_works(server_play: Playground, number: signal.Signals, code: int) -> None:
-    """In the middle of a statement, whose connection is given up."""
-    ends_orderly(server_play, f"db.rows({STATEMENT[kind(server_play)]!r})", number, code)
+def test_it_is_heard_while_the_database_works(play: Playground, number: signal.Signals, code: int) -> None:
+    """In the middle of a statement: a server's connection is given up."""
+    ends_orderly(play, f"db.rows({STATEMENT[kind(play)]!r})", number, code)
 
 
-def test_an_sql_seed_is_interrupted_in_the_middle_of_its_script(server_play: Playground) -> None:
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "db.execute({0!r})",
+        "db.connection.connection.driver_connection.execute({0!r})",
+        "list(db.connection.exec_driver_sql({1!r}))",
+        "try:\n            db.execute({0!r})\n        except Exception:\n            pass",
+    ],
+    ids=["a write, which takes the transaction back", "past SQLAlchemy", "a query", "a seed that takes any error"],
+)
+def test_it_is_heard_while_sqlite_works(sqlite_play: Playground, wait: str) -> None:
+    """Whatever way the statement has come, and whatever SQLite does with the transaction."""
+    query = STATEMENT["sqlite"]
+    ends_orderly(sqlite_play, wait.format(f"INSERT INTO item (id) SELECT * FROM ({query})", query), signal.SIGTERM, 143)
+
+
+def test_sqlite_works_on_after_what_it_was_interrupted_in(sqlite_play: Playground) -> None:
+    """A program that catches Ctrl-C has a connection that is as good as before."""
+    with sqlite_play.connection() as connection:
+        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                connection.exec_driver_sql(STATEMENT["sqlite"])
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        short = STATEMENT["sqlite"].replace("1000000000", "1000000")
+        assert 500_000_500_000 == connection.exec_driver_sql(short).scalar()
+
+
+def test_an_sql_seed_is_interrupted_in_the_middle_of_its_script(play: Playground) -> None:
     """The script runs in the driver, where the signal must be heard too."""
-    flag = server_play.root / "begun"
-    server_play.seed("flag", f"import pathlib\ndef upgrade(db):\n    pathlib.Path({str(flag)!r}).touch()\n")
-    server_play.seed("script", f"INSERT INTO item (id) VALUES (2);\n{STATEMENT[kind(server_play)]};\n", suffix=".sql")
-    ended, _, err = interrupted(server_play, flag, signal.SIGTERM)
+    flag = play.root / "begun"
+    play.seed("flag", f"import pathlib\ndef upgrade(db):\n    pathlib.Path({str(flag)!r}).touch()\n")
+    play.seed("script", f"INSERT INTO item (id) VALUES (2);\n{STATEMENT[kind(play)]};\n", suffix=".sql")
+    ended, _, err = interrupted(play, flag, signal.SIGTERM)
     assert 143 == ended, err
     assert "Traceback" not in err
-    assert [] == server_play.items()
-    assert ["20260105_0001_flag"] == [entry.seed for entry in server_play.history()]
+    assert [] == play.items()
+    assert ["20260105_0001_flag"] == [entry.seed for entry in play.history()]
 
 
 def test_a_seed_without_a_transaction_is_left_unfinished_and_said_to_be(play: Playground) -> None:

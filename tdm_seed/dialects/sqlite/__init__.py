@@ -18,6 +18,7 @@ from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.sqlite import foreign_keys
 from tdm_seed.dialects.sqlite.errors import translate
+from tdm_seed.dialects.sqlite.hearing import Heard
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim, Uncut
 from tdm_seed.errors import DatabaseError, SchemaNotReady, SeedError, TdmSeedError, UsageError
@@ -53,10 +54,14 @@ class SQLite(Dialect):
     title: ClassVar[str] = "SQLite"
     driver: ClassVar[str] = "sqlite"
     tokenizer: ClassVar[str] = "sqlite"
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, sqlite3.Error)
     folds_table_names: ClassVar[bool] = True
     numbering_restarts: ClassVar[bool] = True
     decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
+
+    def __init__(self) -> None:
+        self._heard = Heard()
 
     def url(self, url: URL) -> URL:
         """Refuse a host: with two slashes, what was meant to be a path is one.
@@ -107,6 +112,7 @@ class SQLite(Dialect):
         def connect(connection: sqlite3.Connection, _record: object) -> None:
             connection.isolation_level = None
             connection.execute("PRAGMA foreign_keys=ON")
+            self._heard.listen(connection)
 
         @sa.event.listens_for(engine, "handle_error")
         def refused(context: sa.engine.ExceptionContext) -> None:
@@ -114,6 +120,7 @@ class SQLite(Dialect):
             if isinstance(error, sqlite3.IntegrityError) and connection is not None and context.statement:
                 many = context.execution_context is not None and context.execution_context.executemany
                 foreign_keys.note_orphan(_driver(connection), error, context.statement, context.parameters, many)
+            self._heard.raise_from(error)
 
         @sa.event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -190,10 +197,10 @@ class SQLite(Dialect):
         connection.exec_driver_sql(f"CREATE INDEX temp.{source.name}_key ON {quoted} ({', '.join(key)})")
 
     def takes_back(self, error: BaseException) -> bool:
-        """SQLite does when it runs out of disk or memory: https://www.sqlite.org/lang_transaction.html."""
+        """SQLite does when it is interrupted, or out of room: https://www.sqlite.org/lang_transaction.html."""
         text = str(error)
         return isinstance(error, sqlite3.Error) and any(
-            word in text for word in ("is full", "disk I/O", "out of memory")
+            word in text for word in ("interrupted", "is full", "disk I/O", "out of memory")
         )
 
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
@@ -343,6 +350,7 @@ class SQLite(Dialect):
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
         """Turn sqlite3's message into a sentence."""
         cause = getattr(error, "orig", None) or error
+        self._heard.raise_from(error)
         if isinstance(cause, sqlite3.Error):
             return translate(cause, self.file(url) if url else None)
         if isinstance(cause, UnicodeEncodeError):
