@@ -535,7 +535,7 @@ CASES = (
         word="seed",
         in_seed=True,
         line=1,
-        says="LOCK TABLES ITEM WRITE commits implicitly on this database, so the seed could no longer be taken back",
+        says="LOCK TABLES commits implicitly on this database, so the seed could no longer be taken back",
         hint="Take the statement out; or, if it is safe to repeat, give the seed `transaction: none`, and nothing of it is taken back when it fails.",
     ),
     ServerCase(

@@ -130,9 +130,8 @@ class MySQL(Dialect):
         temporary = words[:2] in _TEMPORARY or words[:4] == ("CREATE", "OR", "REPLACE", "TEMPORARY")
         commits = statement.verb in _COMMITS or (statement.verb == "SET" and "AUTOCOMMIT" in words)
         if commits and not temporary and words[:2] != ("START", "SLAVE"):
-            return (
-                f"{' '.join(words[:2])} commits implicitly on this database, so the seed could no longer be taken back"
-            )
+            shown = " ".join(" ".join(words[:2]).split()[:2])  # LOCK TABLES is one word
+            return f"{shown} commits implicitly on this database, so the seed could no longer be taken back"
         return None
 
     def statements(self, sql: str) -> list[Statement]:
