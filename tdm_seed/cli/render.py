@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tdm_seed.cli.output import say, say_json, say_table
-from tdm_seed.values import Action, Changes, Transaction, total
+from tdm_seed.values import Changes, Transaction, total
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +26,9 @@ _COMMITS = {
     Transaction.CHUNK: "as one",
     Transaction.NONE: "each statement",
 }
+
+#: What a writing command has done to a database.
+_VERBS = {"downgrade": "reverted on", "stamp": "stamped on"}
 
 
 def _said(options: Options, output: Any) -> bool:
@@ -84,7 +87,7 @@ def run(options: Options, output: dict[str, Any], results: Sequence[StepResult])
         return
     dry_run = output["dry_run"]
     _results(results, dry_run=dry_run)
-    verb = "reverted on" if results[0].action is Action.DOWNGRADE else "tried on" if dry_run else "applied to"
+    verb = "tried on" if dry_run else _VERBS.get(output["command"], "applied to")
     changes = _rows(total(result.changes for result in results))
     if not all(result.counted for result in results):
         changes += ", what sessions wrote not counted"

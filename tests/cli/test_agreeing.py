@@ -9,7 +9,8 @@ def test_stamp_names_what_it_recorded(project: Small, tool: Tool) -> None:
     """No row was written, and the second time there is nothing to do."""
     said = tool("stamp")
     assert (0, "") == (said.code, said.err)
-    assert 3 == said.out.count("stamped")
+    assert 3 == said.out.count(" stamped  ")
+    assert "\n3 seeds stamped on " in said.out
     assert [(0,)] == project.rows("SELECT count(*) FROM countries")
     assert "Nothing to do" in tool("stamp").out
     assert 0 == tool("status", "--check").code
