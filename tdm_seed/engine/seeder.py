@@ -212,8 +212,11 @@ class Seeder:
             return chosen
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
-        """List what ``downgrade`` would revert, and write nothing."""
-        return downgrade.steps(self.seeds, self._session.entries(), target)
+        """List what ``downgrade`` would revert, and write nothing; what it would refuse is refused here, too."""
+        entries = self._session.entries()
+        steps = downgrade.steps(self.seeds, entries, target)
+        preflight.check_downgrade(self._session, steps, entries)
+        return steps
 
     def status(self) -> status.Status:
         """Compare files and history, and write nothing."""
