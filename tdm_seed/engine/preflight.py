@@ -49,10 +49,20 @@ def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[A
                 "has no downgrade, so nothing was reverted",
                 seed=step.seed.revision,
                 file=_shown(session, step.seed.path),
-                hint="Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL.",
+                hint=_downgrade(step.seed),
             )
     _one_session(session, (step.seed for step in steps))
     _sql(session, (step.seed for step in steps))
+
+
+def _downgrade(seed: Seed) -> str:
+    """Say where a seed's downgrade is to be written; that of a data seed cannot know which rows were there before."""
+    if seed.kind is not Kind.DATA:
+        return "Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL."
+    return (
+        f"Rows of a data seed are not taken back by themselves. Write a script {seed.revision}.py beside it: its "
+        f"upgrade reads them with db.{seed.path.suffix.lower().lstrip('.')}(), and it may have a downgrade."
+    )
 
 
 def _right_environment(session: Session, steps: Sequence[Step], entries: Sequence[Applied]) -> None:
