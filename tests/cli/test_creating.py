@@ -634,13 +634,24 @@ def test_the_schema_revision_is_the_head_or_the_one_that_is_said(project: Path, 
     migration(project / "migrations", "bf2", "ae1")
     assert "bf2" == revision(run, "One", "reference", "--json").json["requires_schema"]
     assert "ae1" == revision(run, "Two", "reference", "--requires-schema", "ae1", "--json").json["requires_schema"]
-    assert "there is no migration bf" in revision(run, "Three", "reference", "--requires-schema", "bf").err
+    said = revision(run, "Three", "reference", "--requires-schema", "bf").err
+    assert "there is no migration bf\n  Did you mean bf2? There are, the newest first: bf2, ae1." in said
 
     migration(project / "migrations", "c3", "ae1")
     said = revision(run, "Four", "reference", "--json").json
     assert None is said["requires_schema"]
     assert ["Alembic has several heads (bf2, c3): name the one it needs in requires_schema"] == said["notes"]
     assert '# requires_schema = "bf2"    # or "c3"' in (project / said["created"][0]).read_text()
+
+
+def test_of_many_migrations_the_newest_are_listed(project: Path, run: Run) -> None:
+    """To somebody who names none of them."""
+    for number in range(2, 9):
+        migration(project / "migrations", f"n{number}", f"n{number - 1}" if number > 2 else "ae1")
+
+    said = revision(run, "One", "reference", "--requires-schema", "zzz").err
+
+    assert "  The newest are n8, n7, n6, n5, n4, and 3 before them.\n" in said
 
 
 def test_migrations_that_cannot_be_read_leave_the_schema_revision_out(project: Path, run: Run) -> None:
