@@ -136,7 +136,7 @@ def _runs(environment: Environment, seed: Seed) -> bool:
 def _environments(project: Project, seed: Seed) -> tuple[str, ...]:
     """Name the environments that will run a seed, leaving out those whose manifest cannot be read here."""
     found = []
-    for name in project.environments():
+    for name in project.runnable():
         try:
             environment = project.environment(name)
         except TdmSeedError:

@@ -79,6 +79,11 @@ class Project:
         """List the environments by name, without reading them."""
         return manifest.names(self.manifests)
 
+    def runnable(self) -> tuple[str, ...]:
+        """List the environments that have a database, leaving out those that are only there for others to extend."""
+        bases = frozenset() if self.url is not None else manifest.bases(self.manifests, self.root)
+        return tuple(name for name in self.environments() if name not in bases)
+
     def environment(
         self,
         name: str | None = None,

@@ -604,7 +604,7 @@ def test_a_scenario_that_no_environment_lists_is_told(project: Path, run: Run) -
 
     assert told in revision(run, "Carts", "scenario").out
     assert "no environment" not in revision(run, "Busy shop", "scenario", "--for", "test").out
-    assert "Runs in   base, dev, prod, test\n" in revision(run, "Roles", "reference").out
+    assert "Runs in   dev, prod, test\n" in revision(run, "Roles", "reference").out
 
 
 @pytest.mark.parametrize(
