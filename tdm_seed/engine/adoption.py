@@ -210,7 +210,9 @@ def _advice(
         yield f"set {url.variable} to the URL of your database, scheme://user@host/name"
     if len(found.heads) > 1:
         yield f"Alembic has several heads ({', '.join(found.heads)}), so each seed must say which it requires"
-    test = make_url(test_url.default) if test_url.default else None
+    test = make_url(test_url.default.replace("$$", "$")) if test_url.default else None
+    if test is not None and (command := dialects.load(test.get_backend_name())().creation(test)):
+        yield f"test wants a database of its own: {command}"
     files = (local_file(found.url, project.root, found.base), local_file(test, project.root, project.root))
     if ignored := _unignored(project.root, [file for file in files if file]):
         yield f"lines for .gitignore: {' '.join(ignored)}"

@@ -277,7 +277,9 @@ def test_a_server_that_answers_is_used_at_once(root: Path, run: Run, postgresql_
 
     said = run("init", "--json").json
 
-    assert ([], "tdm-seed upgrade --migrate") == (said["notes"], said["next"][0])
+    (note,) = said["notes"]
+    assert re.fullmatch(r"test wants a database of its own: createdb -h \S+ -p \d+ -U \w+ \w+_test", note)
+    assert "tdm-seed upgrade --migrate" == said["next"][0]
     assert said["url"].startswith("${DATABASE_URL:-postgresql")
     assert 0 == run("upgrade", "--migrate", "--url", postgresql_url).code
 
@@ -289,7 +291,32 @@ def test_a_url_without_a_driver_is_learned_all_the_same(root: Path, run: Run) ->
     said = run("init", "--json").json
 
     assert "${DATABASE_URL:-postgresql+pg8000://shop@localhost/shop}" == said["url"]
-    assert ["the password is written nowhere: set DATABASE_URL to the whole URL"] == said["notes"]
+    assert [
+        "the password is written nowhere: set DATABASE_URL to the whole URL",
+        "test wants a database of its own: createdb -h localhost -U shop shop_test",
+    ] == said["notes"]
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("postgresql:///shop", "createdb shop_test"),
+        (
+            "mariadb://ann:x@localhost:3307/shop",
+            "mysql -h localhost -P 3307 -u ann -p -e 'CREATE DATABASE `shop_test` CHARACTER SET utf8mb4'",
+        ),
+        ("oracle://localhost/shop", None),
+        ("postgresql://db.example/shop", None),
+    ],
+)
+def test_the_command_that_makes_the_database_of_the_tests_is_named(
+    url: str, command: str | None, root: Path, run: Run
+) -> None:
+    """Where it is known, and the server is this machine's: elsewhere no database is proposed."""
+    notes = run("init", "--url", url, "--json").json["notes"]
+
+    wanted = [f"test wants a database of its own: {command}"] if command else []
+    assert wanted == [note for note in notes if note.startswith("test wants")]
 
 
 def test_the_variable_that_env_py_reads_is_the_one_that_is_written(
