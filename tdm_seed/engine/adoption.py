@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tdm_seed import dialects
 from tdm_seed.dialects.wording import place
+from tdm_seed.engine.arrival import arrived
 from tdm_seed.engine.survey import Survey, find_alembic, survey
 from tdm_seed.environments import Project, hosts
 from tdm_seed.environments.editing import Edit, configured, table_of, write
@@ -96,7 +97,7 @@ def adopt(
         kept=kept,
         environment=project.default_environment,
         migrates=found.migrates,
-        notes=found.notes if whole else (*found.notes, *_advice(project, found, urls, others)),
+        notes=tuple(arrived(project) if whole else (*found.notes, *_advice(project, found, urls, others))),
     )
 
 

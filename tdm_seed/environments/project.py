@@ -45,6 +45,7 @@ class Project:
     default_environment: str = "dev"
     url: Setting | None = field(default=None, repr=False)
     given_default: Setting | None = field(default=None, repr=False)
+    given_alembic: Setting | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, start: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Project:
@@ -161,6 +162,7 @@ def _load(root: Path, source: tuple[TomlFile, tuple[str, ...]] | None, environ: 
         default_environment=text("default_environment") or "dev",
         url=settings.get("url"),
         given_default=settings.get("default_environment"),
+        given_alembic=settings.get("alembic"),
     )
 
 

@@ -154,6 +154,21 @@ def test_the_second_init_changes_nothing_and_runs_nothing(root: Path, run: Run) 
     assert before == contents(root)
 
 
+def test_an_alembic_that_comes_later_is_told(root: Path, run: Run) -> None:
+    """With the database that its env.py works with, unless dev has that; no file is changed."""
+    run("init", "--url", "sqlite:///mine.db")
+    migrations = alembic(root)
+    before = contents(root)
+
+    said = run("init", "--json").json
+
+    assert ([], "alembic.ini") == (said["created"] + said["changed"], said["alembic"])
+    assert ["env.py works with app.db, and dev keeps the url of its manifest"] == said["notes"]
+    assert before == contents(root)
+    env_py(migrations, '"sqlite:///mine.db"')
+    assert [] == run("init", "--json").json["notes"]
+
+
 def test_what_is_there_already_is_kept(root: Path, run: Run) -> None:
     """One file at a time; where there are seeds, no first one is written."""
     alembic(root)
