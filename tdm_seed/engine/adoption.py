@@ -64,7 +64,7 @@ def adopt(
     alembic: Path | None = None,
     url: str | None = None,
 ) -> Adoption:
-    """Write what a project needs to be seeded. What is there already is kept, and ``env.py`` is run at most once.
+    """Write what a project needs to be seeded. What is there already is kept, and ``env.py`` is only asked.
 
     ``alembic`` and ``url`` say what would be looked for otherwise; ``env.py`` is not run when ``url`` is given.
 

@@ -157,7 +157,7 @@ def test_the_second_init_changes_nothing_and_runs_nothing(root: Path, run: Run) 
 def test_an_alembic_that_comes_later_is_told(root: Path, run: Run) -> None:
     """With the database that its env.py works with, unless dev has that; no file is changed."""
     run("init", "--url", "sqlite:///mine.db")
-    migrations = alembic(root)
+    alembic(root)
     before = contents(root)
 
     said = run("init", "--json").json
@@ -165,7 +165,7 @@ def test_an_alembic_that_comes_later_is_told(root: Path, run: Run) -> None:
     assert ([], "alembic.ini") == (said["created"] + said["changed"], said["alembic"])
     assert ["env.py works with app.db, and dev keeps the url of its manifest"] == said["notes"]
     assert before == contents(root)
-    env_py(migrations, '"sqlite:///mine.db"')
+    set_ini(root, "sqlalchemy.url", "sqlite:///mine.db")
     assert [] == run("init", "--json").json["notes"]
 
 
@@ -292,11 +292,40 @@ def test_a_server_that_answers_is_used_at_once(root: Path, run: Run, postgresql_
 
     said = run("init", "--json").json
 
-    (note,) = said["notes"]
+    own, note = said["notes"]
+    assert own.startswith("env.py builds its own URL")
     assert re.fullmatch(r"test wants a database of its own: createdb -h \S+ -p \d+ -U \w+ \w+_test", note)
     assert "tdm-seed upgrade --migrate" == said["next"][0]
     assert said["url"].startswith("${DATABASE_URL:-postgresql")
     assert 0 == run("upgrade", "--migrate", "--url", postgresql_url).code
+
+
+@pytest.mark.parametrize("template", ["generic", "async"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('context.config.set_main_option("sqlalchemy.url", {url})', True),
+        ('context.config.set_main_option("sqlalchemy.url", context.config.attributes.get("url") or {url})', False),
+        (
+            'context.config.set_main_option("sqlalchemy.url", context.config.get_main_option("sqlalchemy.url") or {url})',
+            False,
+        ),
+    ],
+)
+def test_an_env_py_that_builds_its_own_url_is_told(template: str, given: str, told: bool, root: Path, run: Run) -> None:
+    """Unless it takes one that it is handed; no database is made by asking."""
+    init(root, template)
+    migration(root / "migrations", "ae1")
+    driver = "sqlite+aiosqlite" if template == "async" else "sqlite"
+    file = root / "migrations" / "env.py"
+    line = given.format(url=f'"{driver}:///own.db"')
+    file.write_text(file.read_text().replace("config = context.config\n", f"config = context.config\n{line}\n"))
+
+    said = run("init", "--json").json
+
+    assert "own.db" == said["database"]
+    assert told == any(note.startswith("env.py builds its own URL") for note in said["notes"])
+    assert [] == sorted(root.glob("*.db"))
 
 
 def test_a_url_without_a_driver_is_learned_all_the_same(root: Path, run: Run) -> None:
