@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tdm_seed.cli import asking, completion
+from tdm_seed.cli import completion, confirming
 from tdm_seed.cli.options import Options, common
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def _confirm(options: Options, found: Relabelled, database: str) -> None:
     from tdm_seed.errors import Protected
 
     where = f"{database}, seeded as {found.before!r}"
-    if not asking.somebody_is_there(options):
+    if not confirming.somebody_is_there(options):
         raise Protected(f"nobody is there to confirm that {where} is {found.after!r} now", hint="Say --yes.")
     seeds = render.count(found.seeds, "seed")
-    asking.confirm(f"Call {where} with {seeds}, {found.after!r} from now on?", declined="changed")
+    confirming.confirm(f"Call {where} with {seeds}, {found.after!r} from now on?", declined="changed")
 
 
 @click.command()

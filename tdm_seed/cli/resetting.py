@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tdm_seed.cli import asking
+from tdm_seed.cli import confirming
 from tdm_seed.cli.options import Options, common
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ def _announce(options: Options, seeder: Seeder, found: Emptying) -> None:
 
 def _asks(options: Options, seeder: Seeder) -> bool:
     """Tell whether there is a question, and somebody to answer it."""
-    return seeder.environment.reset == "confirm" and asking.somebody_is_there(options)
+    return seeder.environment.reset == "confirm" and confirming.somebody_is_there(options)
 
 
 def _confirm(options: Options, seeder: Seeder) -> bool:
     if not _asks(options, seeder):
         return False  # the Seeder refuses, if it must be confirmed
-    asking.confirm("Empty it?", declined="emptied")
+    confirming.confirm("Empty it?", declined="emptied")
     return True
 
 

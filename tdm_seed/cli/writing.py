@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tdm_seed.cli import asking, completion
+from tdm_seed.cli import completion, confirming
 from tdm_seed.cli.options import Options, common
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ def downgrade(options: Options, target: str, yes: bool) -> None:
 def _confirm(options: Options, seeder: Seeder, seeds: int) -> bool:
     from tdm_seed.cli import render
 
-    if not (seeder.environment.protected and asking.somebody_is_there(options)):
+    if not (seeder.environment.protected and confirming.somebody_is_there(options)):
         return False  # the Seeder refuses, if it must be confirmed
     what = f"{render.count(seeds, 'seed')} on {seeder.database}, environment {seeder.environment.name}"
-    asking.confirm(f"Revert {what}, which is protected?", declined="reverted")
+    confirming.confirm(f"Revert {what}, which is protected?", declined="reverted")
     return True
 
 
