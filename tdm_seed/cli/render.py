@@ -106,8 +106,8 @@ def partial(error: TdmSeedError) -> None:
         say(f"Not run: {names}. The next upgrade goes on from here.", err=True)
 
 
-def plan(options: Options, output: dict[str, Any], found: Plan) -> None:
-    """Show what would be done."""
+def plan(options: Options, output: dict[str, Any], found: Plan, refusal: TdmSeedError | None) -> None:
+    """Show what would be done, and why not."""
     if _said(options, output):
         return
     if found:
@@ -123,6 +123,8 @@ def plan(options: Options, output: dict[str, Any], found: Plan) -> None:
         say(f"Skipped: {skipped.seed.revision}: {skipped.reason}")
     for drift in found.drift:
         say(f"Drift: {drift.seed}: {drift.reason}")
+    if refusal:
+        say(f"Upgrade would refuse, as things stand: {refusal}")
 
 
 def status(options: Options, output: dict[str, Any], found: Status) -> None:
@@ -143,6 +145,8 @@ def status(options: Options, output: dict[str, Any], found: Status) -> None:
     states = [seed.state for seed in found.seeds]
     summed = ", ".join(f"{states.count(state):,} {state}" for state in _STATES if state in states)
     say(f"Environment {found.environment}{schema}: {summed}.")
+    if found.seeded_as not in (None, found.environment):
+        say(f"This database was seeded as {found.seeded_as}: no scenario of {found.environment} runs in it.")
 
 
 def history(options: Options, output: dict[str, Any], entries: Sequence[Applied]) -> None:

@@ -35,11 +35,14 @@ def check(
     _sql(session, (step.seed for step in plan.steps))
 
 
-def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[Applied]) -> None:
+def check_downgrade(
+    session: Session, steps: Sequence[Step], entries: Sequence[Applied], *, confirmed: bool = False
+) -> None:
     """Refuse to revert anything when one of the seeds cannot be reverted.
 
     Raises:
-        Protected: a scenario, and the database belongs to another environment.
+        Protected: a scenario, and the database belongs to another environment; or the environment is protected, and
+            nobody has ``confirmed`` that rows go.
         SeedError: it has no ``downgrade``, or its SQL holds a statement that may not stand in a seed.
     """
     _right_environment(session, steps, entries)
@@ -53,6 +56,11 @@ def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[A
             )
     _one_session(session, (step.seed for step in steps))
     _sql(session, (step.seed for step in steps))
+    if session.environment.protected and steps and not confirmed:
+        raise Protected(
+            f"the environment {session.environment.name!r} is protected, so a downgrade must be confirmed",
+            hint="Say --yes, or run it on a terminal.",
+        )
 
 
 def _downgrade(seed: Seed) -> str:
