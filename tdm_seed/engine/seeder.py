@@ -225,10 +225,10 @@ class Seeder:
             return chosen
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
-        """List what ``downgrade`` would revert, and write nothing; what it would refuse is refused here, too."""
+        """List what ``downgrade`` would revert, and write nothing; what it could not do is refused here, too."""
         entries = self._session.entries()
         steps = downgrade.steps(self.seeds, entries, target)
-        preflight.check_downgrade(self._session, steps, entries)
+        preflight.check_downgrade(self._session, steps, entries, confirmed=True)
         return steps
 
     def status(self) -> status.Status:
