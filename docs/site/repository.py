@@ -32,7 +32,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
-    """Point the page's links to where their files are in the site; a folder's stay as they are."""
+    """Point the page's links to where their files are in the site."""
 
     def pointed(link: re.Match[str]) -> str:
         wanted = _source(page.file.src_uri, link[1])

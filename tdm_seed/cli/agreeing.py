@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from tdm_seed.cli import completion
+from tdm_seed.cli import completion, confirming
 from tdm_seed.cli.options import Options, common
 
 if TYPE_CHECKING:
@@ -82,11 +81,10 @@ def _confirm(options: Options, found: Relabelled, database: str) -> None:
     from tdm_seed.errors import Protected
 
     where = f"{database}, seeded as {found.before!r}"
-    if options.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not confirming.somebody_is_there(options):
         raise Protected(f"nobody is there to confirm that {where} is {found.after!r} now", hint="Say --yes.")
     seeds = render.count(found.seeds, "seed")
-    if not click.confirm(f"Call {where} with {seeds}, {found.after!r} from now on?", err=True):
-        raise Protected("not confirmed, so nothing was changed")
+    confirming.confirm(f"Call {where} with {seeds}, {found.after!r} from now on?", declined="changed")
 
 
 @click.command()

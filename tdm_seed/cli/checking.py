@@ -33,24 +33,26 @@ def check(options: Options) -> int:
     begun = time.monotonic()
     with _throwaway(options) as options, Live(options) as live, options.seeder(live) as seeder:
         done = seeder.check()
+        root = seeder.environment.project.root
+        problems = [problem.below(root) for problem in done.problems]
         said: dict[str, Any] = {
             "command": "check",
             "environment": seeder.environment.name,
             "database": seeder.database,
             "seeds": done.seeds,
-            "problems": [payload.error(each)["error"] for each in done.problems],
+            "problems": [payload.error(each)["error"] for each in problems],
             "remarks": list(done.remarks),
             "duration_ms": round((time.monotonic() - begun) * 1000),
         }
     if options.as_json:
         output.say_json(said)
         return done.exit_code
-    for problem in done.problems:
+    for problem in problems:
         output.say(f"Problem: {problem}", err=True)
     if not options.quiet:
         for remark in done.remarks:
             output.say(f"Remark: {remark}")
-        found = render.count(len(done.problems), "problem") if done.problems else "no problem"
+        found = render.count(len(problems), "problem") if problems else "no problem"
         output.say(f"{render.count(done.seeds, 'seed')} of {said['environment']} checked: {found}.")
     return done.exit_code
 

@@ -11,7 +11,7 @@ def environments(_context: click.Context, _parameter: click.Parameter, begun: st
     from tdm_seed.errors import TdmSeedError
 
     try:
-        return [name for name in Project.load().environments() if name.startswith(begun)]
+        return [name for name in Project.load().runnable() if name.startswith(begun)]
     except TdmSeedError:
         return []
 

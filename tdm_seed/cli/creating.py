@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from tdm_seed.cli import completion
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LAYERS = """--layer reference   rows that every environment needs, production too: countries, roles, plans
@@ -73,8 +75,21 @@ def init(alembic: Path | None, url: str | None, as_json: bool, quiet: bool) -> N
 @click.option("--sql", is_flag=True, help="Write it in SQL.")
 @click.option("--csv", "data", type=click.Path(path_type=Path), metavar="FILE", help="Make it of a copy of this CSV.")
 @click.option("--table", metavar="NAME", help="The table of its rows (default: the seed's name).")
-@click.option("--for", "listed_by", multiple=True, metavar="ENV", help="List the scenario there; repeatable.")
-@click.option("--depends-on", multiple=True, metavar="SEED", help="A seed that it needs; repeatable.")
+@click.option(
+    "--for",
+    "listed_by",
+    multiple=True,
+    metavar="ENV",
+    shell_complete=completion.environments,
+    help="List the scenario there; repeatable.",
+)
+@click.option(
+    "--depends-on",
+    multiple=True,
+    metavar="SEED",
+    shell_complete=completion.seeds,
+    help="A seed that it needs; repeatable.",
+)
 @click.option("--requires-schema", metavar="REVISION", help="The migration that it needs (default: the newest).")
 @click.option("--edit", is_flag=True, help="Open it in your editor.")
 @_output

@@ -71,7 +71,7 @@ def _sentence(error: BaseException, *, verbose: bool) -> TdmSeedError:
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path if context else 'tdm-seed'} --help` lists what there is."
         if isinstance(error, click.NoSuchOption) and context is not None:
-            return UsageError(_no_option(error, context), hint=hint)
+            return UsageError(_no_option(error, context), hint=_behind(error, context) or hint)
         return UsageError(error.format_message().rstrip("."), hint=hint)
     if isinstance(error, FileNotFoundError) and not _in_a_folder():
         return UsageError("the current folder is gone", hint="Change into one that is there.")
@@ -96,6 +96,14 @@ def _no_option(error: click.NoSuchOption, context: click.Context) -> str:
     if not begins:
         return error.format_message().rstrip(".")
     return f"No such option '{error.option_name}'. Did you mean '{max(begins, key=len)}'?"
+
+
+def _behind(error: click.NoSuchOption, context: click.Context) -> str | None:
+    """Tell whoever has put a command's option in front of the command where it belongs."""
+    commands = getattr(context.command, "commands", {})
+    if any(error.option_name in option.opts for command in commands.values() for option in command.params):
+        return f"Options stand behind the command: {context.command_path} COMMAND {error.option_name}."
+    return None
 
 
 def _interruption(error: BaseException) -> Interrupted:

@@ -51,7 +51,8 @@ class Live(Progress):
         """List what a downgrade is about to revert."""
         if not self._silent:
             for step in steps:
-                say(f"To revert: {step.seed.revision} ({step.reason})", err=True)
+                because = f" ({step.reason})" if step.reason else ""
+                say(f"To revert: {step.seed.revision}{because}", err=True)
 
     def waiting(self, holder: str) -> None:
         """Say who holds the lock, also in a pipe: somebody may be wondering."""
@@ -73,7 +74,10 @@ class Live(Progress):
         if self._status is not None:
             self._status.update(f"[{place}/{total}] {step.seed.revision}")
         if self._verbose:
-            say(f"[{place}/{total}] {step.seed.revision}: {step.action}, {step.reason}", err=True)
+            say(
+                f"[{place}/{total}] {step.seed.revision}: {', '.join(filter(None, (step.action, step.reason)))}",
+                err=True,
+            )
 
     def drifted(self, drift: Drift) -> None:
         """Warn of what is left alone."""

@@ -59,7 +59,7 @@ def planned(each: Step) -> Json:
     }
 
 
-def plan(seeder: Seeder, found: Plan, *, begun: float) -> Json:
+def plan(seeder: Seeder, found: Plan, refusal: TdmSeedError | None, *, begun: float) -> Json:
     """Describe a plan under the keys of a run, though it changes nothing."""
     return {
         "command": "plan",
@@ -71,6 +71,7 @@ def plan(seeder: Seeder, found: Plan, *, begun: float) -> Json:
         "duration_ms": round((time.monotonic() - begun) * 1000),
         "skipped": [{"seed": each.seed.revision, "reason": each.reason} for each in found.skipped],
         "drift": [{"seed": each.seed, "reason": each.reason} for each in found.drift],
+        "refusal": error(refusal)["error"] if refusal else None,
     }
 
 
@@ -90,6 +91,7 @@ def status(found: Status) -> Json:
     """Describe where all seeds stand; ``pending`` and ``drift`` are counts."""
     return {
         "environment": found.environment,
+        "seeded_as": found.seeded_as,
         "schema_heads": list(found.schema_heads),
         "seeds": [seed_status(each) for each in found.seeds],
         "pending": found.pending,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tdm_seed.cli.output import say, say_json, say_table
-from tdm_seed.values import Action, Changes, Transaction, total
+from tdm_seed.values import Changes, Transaction, total
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +26,9 @@ _COMMITS = {
     Transaction.CHUNK: "as one",
     Transaction.NONE: "each statement",
 }
+
+#: What a writing command has done to a database.
+_VERBS = {"downgrade": "reverted on", "stamp": "stamped on"}
 
 
 def _said(options: Options, output: Any) -> bool:
@@ -84,7 +87,7 @@ def run(options: Options, output: dict[str, Any], results: Sequence[StepResult])
         return
     dry_run = output["dry_run"]
     _results(results, dry_run=dry_run)
-    verb = "reverted on" if results[0].action is Action.DOWNGRADE else "tried on" if dry_run else "applied to"
+    verb = "tried on" if dry_run else _VERBS.get(output["command"], "applied to")
     done = total(result.changes for result in results)
     changes = _rows(done)
     if not all(result.counted for result in results):
@@ -104,8 +107,8 @@ def partial(error: TdmSeedError) -> None:
         say(f"Not run: {names}. The next upgrade goes on from here.", err=True)
 
 
-def plan(options: Options, output: dict[str, Any], found: Plan) -> None:
-    """Show what would be done."""
+def plan(options: Options, output: dict[str, Any], found: Plan, refusal: TdmSeedError | None) -> None:
+    """Show what would be done, and why not."""
     if _said(options, output):
         return
     if found:
@@ -121,6 +124,8 @@ def plan(options: Options, output: dict[str, Any], found: Plan) -> None:
         say(f"Skipped: {skipped.seed.revision}: {skipped.reason}")
     for drift in found.drift:
         say(f"Drift: {drift.seed}: {drift.reason}")
+    if refusal:
+        say(f"Upgrade would refuse, as things stand: {refusal}")
 
 
 def status(options: Options, output: dict[str, Any], found: Status) -> None:
@@ -141,6 +146,8 @@ def status(options: Options, output: dict[str, Any], found: Status) -> None:
     states = [seed.state for seed in found.seeds]
     summed = ", ".join(f"{states.count(state):,} {state}" for state in _STATES if state in states)
     say(f"Environment {found.environment}{schema}: {summed}.")
+    if found.seeded_as not in (None, found.environment):
+        say(f"This database was seeded as {found.seeded_as}: no scenario of {found.environment} runs in it.")
 
 
 def history(options: Options, output: dict[str, Any], entries: Sequence[Applied]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tdm_seed.cli import confirming
 from tdm_seed.cli.options import Options, common
 
 if TYPE_CHECKING:
@@ -62,17 +62,13 @@ def _announce(options: Options, seeder: Seeder, found: Emptying) -> None:
 
 def _asks(options: Options, seeder: Seeder) -> bool:
     """Tell whether there is a question, and somebody to answer it."""
-    terminal = sys.stdin.isatty() and sys.stderr.isatty() and not options.as_json
-    return seeder.environment.reset == "confirm" and terminal
+    return seeder.environment.reset == "confirm" and confirming.somebody_is_there(options)
 
 
 def _confirm(options: Options, seeder: Seeder) -> bool:
-    from tdm_seed.errors import Protected
-
     if not _asks(options, seeder):
         return False  # the Seeder refuses, if it must be confirmed
-    if not click.confirm("Empty it?", err=True):
-        raise Protected("not confirmed, so nothing was emptied")
+    confirming.confirm("Empty it?", declined="emptied")
     return True
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
-from tdm_seed.cli import completion
+from tdm_seed.cli import completion, confirming
 from tdm_seed.cli.options import Options, common
+
+if TYPE_CHECKING:
+    from tdm_seed.engine import Seeder
 
 _targets = click.argument("targets", nargs=-1, metavar="[SEED]...", shell_complete=completion.seeds)
 _again = click.option(
@@ -30,8 +34,9 @@ def plan(options: Options, targets: tuple[str, ...], again: tuple[str, ...]) -> 
     begun = time.monotonic()
     with options.seeder() as seeder:
         found = seeder.plan(_without_head(targets), again=again)
-        output = payload.plan(seeder, found, begun=begun)
-    render.plan(options, output, found)
+        refusal = seeder.refusal(found)
+        output = payload.plan(seeder, found, refusal, begun=begun)
+    render.plan(options, output, found, refusal)
 
 
 @click.command()
@@ -57,22 +62,36 @@ def upgrade(options: Options, targets: tuple[str, ...], dry_run: bool, migrate: 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("target", metavar="SEED|-1|base", shell_complete=completion.seeds)
+@click.option("--yes", is_flag=True, help="Do not ask, though the environment is protected.")
 @common
-def downgrade(options: Options, target: str) -> None:
+def downgrade(options: Options, target: str, yes: bool) -> None:
     """Revert a seed, the last one (-1), or all (base).
 
     Applied seeds that depend on it are reverted before it, newest first. A seed without a downgrade refuses before
-    anything happens.
+    anything happens. A protected environment is asked about first.
     """
     from tdm_seed.cli import payload, render
     from tdm_seed.cli.live import Live
 
     begun = time.monotonic()
     with Live(options) as live, options.seeder(live) as seeder:
-        live.announce(seeder.plan_downgrade(target))
-        results = seeder.downgrade(target)
+        steps = seeder.plan_downgrade(target)
+        live.announce(steps)
+        with live.paused():
+            confirmed = yes or (bool(steps) and _confirm(options, seeder, len(steps)))
+        results = seeder.downgrade(target, confirmed=confirmed)
         output = payload.run("downgrade", seeder, results, dry_run=False, begun=begun)
     render.run(options, output, results)
+
+
+def _confirm(options: Options, seeder: Seeder, seeds: int) -> bool:
+    from tdm_seed.cli import render
+
+    if not (seeder.environment.protected and confirming.somebody_is_there(options)):
+        return False  # the Seeder refuses, if it must be confirmed
+    what = f"{render.count(seeds, 'seed')} on {seeder.database}, environment {seeder.environment.name}"
+    confirming.confirm(f"Revert {what}, which is protected?", declined="reverted")
+    return True
 
 
 def _without_head(targets: tuple[str, ...]) -> tuple[str, ...]:

@@ -116,6 +116,10 @@ class Dialect(Emptying):
         """Tell whether a URL says which database is meant, where a server has several."""
         return True
 
+    def creation(self, url: URL) -> str | None:
+        """Give the shell's command that makes the database of a URL, where that is known."""
+        return None
+
     def identity(self, url: URL) -> tuple[Any, ...]:
         """Give what makes two URLs the same database: product, host, port and name."""
         host = (url.host or "localhost").lower()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tdm_seed import dialects
 from tdm_seed.dialects.wording import place
+from tdm_seed.engine.arrival import arrived
 from tdm_seed.engine.survey import Survey, find_alembic, survey
 from tdm_seed.environments import Project, hosts
 from tdm_seed.environments.editing import Edit, configured, table_of, write
@@ -63,7 +64,7 @@ def adopt(
     alembic: Path | None = None,
     url: str | None = None,
 ) -> Adoption:
-    """Write what a project needs to be seeded. What is there already is kept, and ``env.py`` is run at most once.
+    """Write what a project needs to be seeded. What is there already is kept, and ``env.py`` is only asked.
 
     ``alembic`` and ``url`` say what would be looked for otherwise; ``env.py`` is not run when ``url`` is given.
 
@@ -96,7 +97,7 @@ def adopt(
         kept=kept,
         environment=project.default_environment,
         migrates=found.migrates,
-        notes=found.notes if whole else (*found.notes, *_advice(project, found, urls, others)),
+        notes=tuple(arrived(project) if whole else (*found.notes, *_advice(project, found, urls, others))),
     )
 
 
@@ -210,7 +211,9 @@ def _advice(
         yield f"set {url.variable} to the URL of your database, scheme://user@host/name"
     if len(found.heads) > 1:
         yield f"Alembic has several heads ({', '.join(found.heads)}), so each seed must say which it requires"
-    test = make_url(test_url.default) if test_url.default else None
+    test = make_url(test_url.default.replace("$$", "$")) if test_url.default else None
+    if test is not None and (command := dialects.load(test.get_backend_name())().creation(test)):
+        yield f"test wants a database of its own: {command}"
     files = (local_file(found.url, project.root, found.base), local_file(test, project.root, project.root))
     if ignored := _unignored(project.root, [file for file in files if file]):
         yield f"lines for .gitignore: {' '.join(ignored)}"

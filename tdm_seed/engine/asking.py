@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, make_url
@@ -19,13 +20,15 @@ from sqlalchemy.exc import InvalidRequestError, NoSuchModuleError
 from tdm_seed import dialects
 from tdm_seed.errors import TdmSeedError
 from tdm_seed.schema_version import SchemaVersion
-from tdm_seed.schema_version.handover import configured
+from tdm_seed.schema_version.handover import Handover, configured
 
 if TYPE_CHECKING:
     from tdm_seed.schema_version.probing import Probe
 
 #: The scheme of the URL in the configuration that `alembic init` writes.
 _PLACEHOLDER = "driver"
+#: A database that is not there, to see whether it is asked for.
+_ELSEWHERE = "tdm_seed_elsewhere"
 _VARIABLE = re.compile(r"[A-Z0-9_]*(URL|URI|DSN)[A-Z0-9_]*")
 
 
@@ -83,6 +86,30 @@ def ask(schema: SchemaVersion) -> Answer:
     base, written = _configuration(schema)
     _remove_empty(url, base, begun)
     return Answer(probe, url, written, base, failure)
+
+
+def builds_its_own(schema: SchemaVersion, answer: Answer) -> bool:
+    """Tell whether ``env.py`` goes to its own database though it is handed another; False where that is not known.
+
+    It is run once more for that, with a database that is not there, unless it has taken the URL from where ours goes.
+    """
+    from tdm_seed.schema_version.running import look
+
+    url = answer.url
+    if answer.probe is None or url is None or url == answer.written:
+        return False
+    begun = time.time()
+    with TemporaryDirectory(prefix="tdm-seed-") as folder, _refused() as refused, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other = _ELSEWHERE if dialects.load(url.get_backend_name())().file(url) is None else f"{folder}/{_ELSEWHERE}"
+        handover = Handover(url.set(database=other).render_as_string(hide_password=False))
+        try:
+            seen = look(schema.location.prepare(), handover)
+        except (Exception, SystemExit):
+            seen = None
+    _remove_empty(url, answer.base, begun)
+    used = refused[-1] if refused else seen.url if seen else None
+    return used is not None and used.database == url.database
 
 
 @contextmanager

@@ -109,6 +109,7 @@ def _wanted(seeder: Seeder, remarks: list[str]) -> Iterator[TdmSeedError]:
     graph = dependencies(seeder.seeds)
     project, here = seeder.environment.project, _wanted_by(seeder, graph, seeder.environment)
     wanted, unread = set(here), False
+    wrong: dict[str, tuple[TdmSeedError, list[str]]] = {}
     for name in project.environments():
         try:
             there = _wanted_by(seeder, graph, project.environment(name))
@@ -117,11 +118,14 @@ def _wanted(seeder: Seeder, remarks: list[str]) -> Iterator[TdmSeedError]:
             unread = True
             continue
         except TdmSeedError as error:
-            yield type(error)(f"environment {name}: {error.message}", hint=error.hint).located(**vars(error.place))
+            wrong.setdefault(str(error), (error, []))[1].append(name)
             continue
         if more := [seed.name for seed in seeder.seeds if seed.revision in there - here]:
             remarks.append(f"the environment {name} also wants what was not tried here: {', '.join(more)}")
         wanted |= there
+    for found, names in wrong.values():
+        where = f"environment {names[0]}" if len(names) == 1 else f"environments {', '.join(names)}"
+        yield type(found)(f"{where}: {found.message}", hint=found.hint).located(**vars(found.place))
     for seed in seeder.seeds:
         if seed.revision not in wanted and not unread:
             yield SeedError(

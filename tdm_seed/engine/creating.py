@@ -11,11 +11,11 @@ from tdm_seed import dialects
 from tdm_seed.engine.survey import told
 from tdm_seed.environments import Environment, Project
 from tdm_seed.environments.editing import Edit, with_scenario, write
-from tdm_seed.environments.setting import nearest
 from tdm_seed.errors import Protected, TdmSeedError, UsageError
 from tdm_seed.revisions import discover, find
 from tdm_seed.revisions.new import Draft, compose
 from tdm_seed.revisions.resolve import fits
+from tdm_seed.revisions.spelling import did_you_mean
 from tdm_seed.schema_version import SchemaVersion
 from tdm_seed.values import Layer, Seed
 
@@ -80,12 +80,29 @@ def _at_head(project: Project, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
     wanted = draft.requires_schema
     if wanted is not None:
         if not schema.exists(wanted):
-            raise UsageError(f"there is no migration {wanted}", hint=nearest(wanted, heads))
+            raise UsageError(f"there is no migration {wanted}", hint=_meant(wanted, schema.known()))
         return draft, ()
     if len(heads) == 1:
         return replace(draft, requires_schema=heads[0]), ()
     note = f"Alembic has several heads ({', '.join(heads)}): name the one it needs in requires_schema"
     return replace(draft, heads=heads), (note,) if heads else ()
+
+
+#: How many migrations are listed to somebody who has named none of them.
+_LISTED = 5
+
+
+def _meant(wanted: str, known: Sequence[str]) -> str:
+    """Say which migration was probably meant, such as the one whose beginning was given, and what there is."""
+    begun = [revision for revision in known if revision.startswith(wanted)]
+    meant = f"Did you mean {begun[0]}?" if len(begun) == 1 else did_you_mean(wanted, known)
+    newest, before = known[:_LISTED], len(known) - _LISTED
+    listed = f"The newest are {', '.join(newest)}, and {before} before them." if before > 0 else _all(newest)
+    return " ".join(filter(None, (meant, listed)))
+
+
+def _all(known: Sequence[str]) -> str:
+    return f"There are, the newest first: {', '.join(known)}." if known else "There is none."
 
 
 def _listing(project: Project, seed: Seed, name: str) -> Edit | None:
@@ -119,7 +136,7 @@ def _runs(environment: Environment, seed: Seed) -> bool:
 def _environments(project: Project, seed: Seed) -> tuple[str, ...]:
     """Name the environments that will run a seed, leaving out those whose manifest cannot be read here."""
     found = []
-    for name in project.environments():
+    for name in project.runnable():
         try:
             environment = project.environment(name)
         except TdmSeedError:

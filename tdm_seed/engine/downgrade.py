@@ -16,7 +16,7 @@ _STANDING = (State.APPLIED, State.STAMPED, State.RUNNING)
 def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tuple[Step, ...]:
     """List the seed that ``target`` names and the applied ones that need it, those first.
 
-    ``-1`` is the seed that was applied last (``-2`` the last two), ``base`` every applied seed.
+    ``-1`` is the seed that was applied last (``-2`` the last two), ``base`` every applied seed; these need no reason.
 
     Raises:
         UsageError: the target is not applied, or is no seed.
@@ -26,6 +26,7 @@ def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tup
     graph = dependencies(seeds)
     by_revision = {seed.revision: seed for seed in graph.seeds}
     newest = sorted(standing, key=lambda name: standing[name].id or 0, reverse=True)
+    reason = ""
     if target == "base":
         chosen = newest
     elif target.startswith("-") and target[1:].isdigit():
@@ -39,14 +40,14 @@ def steps(seeds: Sequence[Seed], entries: Sequence[Applied], target: str) -> tup
         seed = _named(seeds, standing, target)
         if seed.revision not in standing:
             raise UsageError(f"{seed.revision} is not applied", hint="`tdm-seed status` lists what is.")
-        chosen = [seed.revision]
+        chosen, reason = [seed.revision], "named"
     for name in chosen:
         if name not in by_revision:
             raise _gone(name)
     named = [by_revision[name] for name in chosen]
     wanted = {seed.revision for seed in (*named, *graph.needing(named)) if seed.revision in standing}
     return tuple(
-        Step(seed, Action.DOWNGRADE, "named" if seed.revision in chosen else _needs(graph, seed, wanted))
+        Step(seed, Action.DOWNGRADE, reason if seed.revision in chosen else _needs(graph, seed, wanted))
         for seed in reversed(graph.seeds)
         if seed.revision in wanted
     )

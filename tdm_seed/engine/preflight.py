@@ -35,11 +35,14 @@ def check(
     _sql(session, (step.seed for step in plan.steps))
 
 
-def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[Applied]) -> None:
+def check_downgrade(
+    session: Session, steps: Sequence[Step], entries: Sequence[Applied], *, confirmed: bool = False
+) -> None:
     """Refuse to revert anything when one of the seeds cannot be reverted.
 
     Raises:
-        Protected: a scenario, and the database belongs to another environment.
+        Protected: a scenario, and the database belongs to another environment; or the environment is protected, and
+            nobody has ``confirmed`` that rows go.
         SeedError: it has no ``downgrade``, or its SQL holds a statement that may not stand in a seed.
     """
     _right_environment(session, steps, entries)
@@ -49,10 +52,25 @@ def check_downgrade(session: Session, steps: Sequence[Step], entries: Sequence[A
                 "has no downgrade, so nothing was reverted",
                 seed=step.seed.revision,
                 file=_shown(session, step.seed.path),
-                hint="Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL.",
+                hint=_downgrade(step.seed),
             )
     _one_session(session, (step.seed for step in steps))
     _sql(session, (step.seed for step in steps))
+    if session.environment.protected and steps and not confirmed:
+        raise Protected(
+            f"the environment {session.environment.name!r} is protected, so a downgrade must be confirmed",
+            hint="Say --yes, or run it on a terminal.",
+        )
+
+
+def _downgrade(seed: Seed) -> str:
+    """Say where a seed's downgrade is to be written; that of a data seed cannot know which rows were there before."""
+    if seed.kind is not Kind.DATA:
+        return "Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL."
+    return (
+        f"Rows of a data seed are not taken back by themselves. Write a script {seed.revision}.py beside it: its "
+        f"upgrade reads them with db.{seed.path.suffix.lower().lstrip('.')}(), and it may have a downgrade."
+    )
 
 
 def _right_environment(session: Session, steps: Sequence[Step], entries: Sequence[Applied]) -> None:

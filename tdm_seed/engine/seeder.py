@@ -20,7 +20,7 @@ from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import last_reset, states
 from tdm_seed.revisions import discover
-from tdm_seed.revisions.plan import Selection, plan
+from tdm_seed.revisions.plan import Selection, plan, sank
 from tdm_seed.values import Action, Applied, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ class Seeder:
         heads = self._session.schema_heads()
         return self._plan(self._session.entries(), heads, targets, again)
 
+    def refusal(self, found: Plan) -> TdmSeedError | None:
+        """Say why ``upgrade`` would not carry out this plan as things stand, if it would not."""
+        try:
+            preflight.check(self._session, found, self._session.entries(), self._session.schema_heads())
+        except TdmSeedError as error:
+            return error
+        return None
+
     def upgrade(
         self,
         targets: Iterable[str] = (),
@@ -91,9 +99,10 @@ class Seeder:
             TdmSeedError: the failed step; ``done`` holds the results before it, which stay, ``left`` what was not run.
         """
         with self._session.lock(dry_run=dry_run) as lock:
+            sunk = self._sunk() if migrate else frozenset()
             if migrate:
                 self._migrate(dry_run)
-            return self._upgrade(lock, targets, again, dry_run)
+            return self._upgrade(lock, targets, again, dry_run, sunk)
 
     def plan_reset(self) -> reset.Emptying:
         """Find out what ``reset`` would empty, keep and bring back, and write nothing.
@@ -129,12 +138,16 @@ class Seeder:
             reset.complete(self._session, self._session.entries())
             return reset.ResetResult(emptying, ())
 
-    def downgrade(self, target: str) -> list[StepResult]:
-        """Revert a seed and the applied ones that depend on it, newest first; ``-1`` the last one, ``base`` all."""
+    def downgrade(self, target: str, *, confirmed: bool = False) -> list[StepResult]:
+        """Revert a seed and the applied ones that depend on it, newest first; ``-1`` the last one, ``base`` all.
+
+        Raises:
+            Protected: the environment is protected, and nobody has ``confirmed`` that rows go.
+        """
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
             steps = downgrade.steps(self.seeds, entries, target)
-            preflight.check_downgrade(self._session, steps, entries)
+            preflight.check_downgrade(self._session, steps, entries, confirmed=confirmed)
             now = clock(self.environment, entries)
             return self._keep(Promise(self._session, lock, now, heads, states(entries), last_reset(entries)), steps)
 
@@ -214,8 +227,11 @@ class Seeder:
             return chosen
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
-        """List what ``downgrade`` would revert, and write nothing."""
-        return downgrade.steps(self.seeds, self._session.entries(), target)
+        """List what ``downgrade`` would revert, and write nothing; what it could not do is refused here, too."""
+        entries = self._session.entries()
+        steps = downgrade.steps(self.seeds, entries, target)
+        preflight.check_downgrade(self._session, steps, entries, confirmed=True)
+        return steps
 
     def status(self) -> status.Status:
         """Compare files and history, and write nothing."""
@@ -237,9 +253,23 @@ class Seeder:
         """Digest the content of tables, independent of row order and of the database product."""
         return digest.run(self._session, self._session.entries(), tables)
 
-    def _upgrade(self, lock: HeldLock, targets: Iterable[str], again: Iterable[str], dry_run: bool) -> list[StepResult]:
+    def _sunk(self) -> frozenset[str]:
+        """Name the applied seeds whose schema is below what they require, before it is migrated again."""
+        revisions = self._session.schema_revisions(self._session.schema_heads())
+        current = states(self._session.entries())
+        applied = ((seed, current.get(seed.revision)) for seed in self.seeds)
+        return frozenset(seed.revision for seed, entry in applied if entry and sank(seed, entry, revisions))
+
+    def _upgrade(
+        self,
+        lock: HeldLock,
+        targets: Iterable[str],
+        again: Iterable[str],
+        dry_run: bool,
+        sunk: frozenset[str] = frozenset(),
+    ) -> list[StepResult]:
         heads, entries = self._session.schema_heads(), self._session.entries()
-        found = self._plan(entries, heads, targets, again)
+        found = self._plan(entries, heads, targets, again, sunk)
         for drift in found.drift:
             self._progress.drifted(drift)
         preflight.check(self._session, found, entries, heads, dry_run=dry_run)
@@ -264,11 +294,16 @@ class Seeder:
         return self._keep(promise, found.steps)
 
     def _plan(
-        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
+        self,
+        entries: list[Applied],
+        heads: tuple[str, ...],
+        targets: Iterable[str],
+        again: Iterable[str],
+        sunk: frozenset[str] = frozenset(),
     ) -> Plan:
         environment, targets, again = self.environment, tuple(targets), tuple(again)
         try:
-            return self._planned(entries, heads, targets, again)
+            return self._planned(entries, heads, targets, again, sunk)
         except UsageError as error:
             names = [word for word in (*targets, *again) if word in environment.project.environments()]
             if names and error.message == f"there is no seed {names[0]}":
@@ -276,7 +311,12 @@ class Seeder:
             raise
 
     def _planned(
-        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
+        self,
+        entries: list[Applied],
+        heads: tuple[str, ...],
+        targets: Iterable[str],
+        again: Iterable[str],
+        sunk: frozenset[str],
     ) -> Plan:
         environment = self.environment
         return plan(
@@ -293,6 +333,7 @@ class Seeder:
             dialect_names=self._session.names,
             targets=targets,
             again=again,
+            sunk=sunk,
         )
 
     def _migrate(self, dry_run: bool) -> None:

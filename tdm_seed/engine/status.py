@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from tdm_seed import faking
 from tdm_seed.errors import UsageError
-from tdm_seed.history import states
+from tdm_seed.history import environment_of, states
 from tdm_seed.revisions import find
+from tdm_seed.revisions.plan import how_to_repeat
 from tdm_seed.values import Applied, Layer, Plan, Seed, State
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ class SeedStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All seeds of an environment, and how many of them are pending or adrift."""
+    """All seeds of an environment, and how many of them are pending or adrift.
+
+    ``seeded_as`` is the environment that the database belongs to, if it belongs to one.
+    """
 
     environment: str
     schema_heads: tuple[str, ...]
     seeds: tuple[SeedStatus, ...]
+    seeded_as: str | None = None
 
     @property
     def pending(self) -> int:
@@ -68,7 +73,8 @@ def compare(
     for name, drift in drifted.items():
         entry = current[name]
         found.append(SeedStatus(name, drift.layer, "drift", drift.reason, entry.started_at, entry.checksum))
-    return Status(environment.name, heads, tuple(sorted(found, key=lambda each: (each.layer, each.seed))))
+    in_order = tuple(sorted(found, key=lambda each: (each.layer, each.seed)))
+    return Status(environment.name, heads, in_order, environment_of(entries))
 
 
 def _one(
@@ -90,10 +96,10 @@ def _one(
     if entry is None or not applied:
         reason = f"{environment.name} does not list it"
         return SeedStatus(seed.revision, seed.layer, "unlisted", reason, at, seed.checksum)
-    return SeedStatus(seed.revision, seed.layer, "applied", _remarks(entry, environment), at, entry.checksum)
+    return SeedStatus(seed.revision, seed.layer, "applied", _remarks(seed, entry, environment), at, entry.checksum)
 
 
-def _remarks(entry: Applied, environment: Environment) -> str:
+def _remarks(seed: Seed, entry: Applied, environment: Environment) -> str:
     """Tell what is no drift but worth knowing: other volumes, another Faker, stamped only."""
     remarks = ["stamped, not run"] if entry.state is State.STAMPED else []
     changed = {
@@ -105,7 +111,7 @@ def _remarks(entry: Applied, environment: Environment) -> str:
         was = ", ".join(f"{name}={count}" for name, (count, _) in sorted(changed.items()))
         now = ", ".join(f"{name}={count}" for name, (_, count) in sorted(changed.items()))
         now = now if len(changed) > 1 else now.partition("=")[2]
-        remarks.append(f"applied with {was}, the manifest says {now}: reset, or upgrade --again")
+        remarks.append(f"applied with {was}, the manifest says {now}: {how_to_repeat(seed)}")
     if entry.note.get("faker") not in (None, faking.version()):
         remarks.append(f"made with Faker {entry.note['faker']}, {faking.version()} would give other values")
     return "; ".join(remarks)

@@ -11,7 +11,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from tdm_seed import dialects
-from tdm_seed.engine.asking import ask
+from tdm_seed.engine.asking import ask, builds_its_own
 from tdm_seed.environments import Project
 from tdm_seed.environments.project import alembic_in
 from tdm_seed.errors import TdmSeedError
@@ -29,6 +29,11 @@ _DEEPEST = 5
 _MOST = 10_000
 #: Characters of an error that a note repeats.
 _LONGEST = 240
+
+_OWN_URL = (
+    "env.py builds its own URL, so --migrate refuses every other database: let it take what it is handed first, "
+    'context.config.attributes.get("url") or …what stands there now…'
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ def survey(project: Project) -> Survey:
         notes.append("tdm-seed must be able to import what they import: install it where your application is installed")
     if not answer.migrates:
         notes.append("so leave --migrate out: migrate as you do now, before `tdm-seed upgrade`")
+    elif builds_its_own(schema, answer):
+        notes.append(_OWN_URL)
     url, source = answer.url, "env.py"
     if url is None and answer.variable is None:
         url, source = answer.written, "alembic.ini"

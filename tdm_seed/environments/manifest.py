@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,26 @@ class Manifest:
 def names(folder: Path) -> tuple[str, ...]:
     """List the environments of a folder in order; files whose name no environment may have are left out."""
     return tuple(sorted(path.stem for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem) and path.is_file()))
+
+
+def bases(folder: Path, root: Path) -> frozenset[str]:
+    """Name the manifests of a folder that others extend and that lead to no database; what cannot be read is none."""
+    found = {}
+    for name in names(folder):
+        with suppress(UsageError):
+            found[name] = TomlFile.read(folder / f"{name}.toml", root).data
+    extended = {name: data.get("extends") for name, data in found.items()}
+
+    def leads_nowhere(name: str) -> bool:
+        chain = []
+        while name in found and name not in chain:
+            if "url" in found[name]:
+                return False
+            chain.append(name)
+            name = str(extended[name]).strip()
+        return True
+
+    return frozenset(name for name in found if name in extended.values() and leads_nowhere(name))
 
 
 def read(name: str, folder: Path, root: Path, environ: Mapping[str, str]) -> Manifest:

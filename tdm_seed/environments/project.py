@@ -45,6 +45,7 @@ class Project:
     default_environment: str = "dev"
     url: Setting | None = field(default=None, repr=False)
     given_default: Setting | None = field(default=None, repr=False)
+    given_alembic: Setting | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, start: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Project:
@@ -78,6 +79,11 @@ class Project:
     def environments(self) -> tuple[str, ...]:
         """List the environments by name, without reading them."""
         return manifest.names(self.manifests)
+
+    def runnable(self) -> tuple[str, ...]:
+        """List the environments that have a database, leaving out those that are only there for others to extend."""
+        bases = frozenset() if self.url is not None else manifest.bases(self.manifests, self.root)
+        return tuple(name for name in self.environments() if name not in bases)
 
     def environment(
         self,
@@ -156,6 +162,7 @@ def _load(root: Path, source: tuple[TomlFile, tuple[str, ...]] | None, environ: 
         default_environment=text("default_environment") or "dev",
         url=settings.get("url"),
         given_default=settings.get("default_environment"),
+        given_alembic=settings.get("alembic"),
     )
 
 

@@ -71,13 +71,18 @@ def _misfit(
             shown = repr(str(value))
             shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…'"
             return SeedError(
-                f"{shown} does not fit {one.holds.type}: {error}",
+                f"{shown} does not fit {_called(one.holds.type)}: {error}",
                 table=table.name,
                 column=one.name,
                 hint=_fitting(one.holds.type),
                 **rows.origin.place(number),
             )
     return SeedError(str(error), table=table.name, hint=_fitting(None), **rows.origin.place(number))
+
+
+def _called(kind: sa.types.TypeEngine[Any]) -> str:
+    """Name a type as its database does; SQLAlchemy writes an enum with a name as the text that would hold it."""
+    return f"the enum {kind.name}" if isinstance(kind, sa.Enum) and kind.name else str(kind)
 
 
 def _fitting(kind: sa.types.TypeEngine[Any] | None) -> str:

@@ -114,11 +114,14 @@ class DataScript:
     def upgrade(self, db: Any) -> None:
         """Upsert the file's rows by the key given, or the table's own."""
         options = self._options
-        if options.table:
-            try:
-                db.table(options.table)
-            except SeedError as error:
+        try:
+            db.table(options.table or self._seed.name)
+        except SeedError as error:
+            if options.table:
                 raise error.located(file=self._beside, line=options.lines.get("table")) from error.__cause__
+            beside = f"{self._seed.revision}.toml"
+            error.hint = f'{error.hint} If it is called otherwise than the seed: table = "…" in {beside} beside it.'
+            raise
         rows = getattr(db, self._seed.path.suffix.lower().lstrip("."))()
         db.upsert(options.table or self._seed.name, rows, key=options.key, insert_only=options.insert_only)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tdm_seed.errors import UsageError
@@ -33,12 +33,14 @@ def plan(
     dialect_names: Sequence[str],
     targets: Iterable[str] = (),
     again: Iterable[str] = (),
+    sunk: Collection[str] = (),
 ) -> Plan:
     """Compute what ``upgrade`` would do.
 
     ``applied`` holds the last history entry of each seed, ``schema_revisions`` every Alembic revision that
     the database has (None: not known, then schema windows are not looked at), ``dialect_names`` what its
-    server answers to. With ``targets`` only those, what they need, and ``again`` are considered.
+    server answers to. With ``targets`` only those, what they need, and ``again`` are considered. ``sunk`` names the
+    applied seeds whose schema was below what they require, before it was migrated just now.
 
     A seed whose ``requires_schema`` is missing keeps its step: see ``not_ready``.
 
@@ -59,7 +61,8 @@ def plan(
         if seed.revision not in wanted:
             continue
         entry = applied.get(seed.revision)
-        step = _step(seed, entry, again=seed.revision in repeated)
+        below = seed.revision in sunk or (entry is not None and sank(seed, entry, schema_revisions))
+        step = _step(seed, entry, again=seed.revision in repeated, below=below)
         if isinstance(step, Drift):
             drift.append(step)
         elif step is not None:
@@ -115,7 +118,21 @@ def _target(text: str, seeds: Sequence[Seed], wanted: frozenset[str], selection:
     )
 
 
-def _step(seed: Seed, entry: Applied | None, *, again: bool) -> Step | Drift | None:
+def sank(seed: Seed, entry: Applied, schema_revisions: frozenset[str] | None) -> bool:
+    """Tell whether the schema has gone back below what an applied seed requires, and its rows may be gone with it."""
+    if schema_revisions is None or seed.requires_schema is None or entry.state is not State.APPLIED:
+        return False
+    return seed.requires_schema not in schema_revisions and entry.checksum == seed.checksum
+
+
+def how_to_repeat(seed: Seed) -> str:
+    """Say what brings the rows of a seed that runs once into their state anew."""
+    if seed.has_downgrade:
+        return f"`tdm-seed downgrade {seed.name}` and `tdm-seed upgrade` apply it anew"
+    return f"`tdm-seed reset` begins anew, `tdm-seed upgrade --again {seed.name}` runs it on top of its rows"
+
+
+def _step(seed: Seed, entry: Applied | None, *, again: bool, below: bool) -> Step | Drift | None:
     """Decide about one seed from its last history entry alone."""
     if entry is None:
         return Step(seed, Action.APPLY, "new")
@@ -131,10 +148,19 @@ def _step(seed: Seed, entry: Applied | None, *, again: bool) -> Step | Drift | N
             seed.revision,
             seed.layer,
             f"changed since it was {entry.state}; it runs once, so it is left alone: "
-            f"`tdm-seed upgrade --again {seed.name}` applies it again, `tdm-seed repair {seed.name}` accepts the edit",
+            f"{how_to_repeat(seed)}; `tdm-seed repair {seed.name}` accepts the edit",
         )
     if changed:
         return Step(seed, Action.REAPPLY, "changed")
+    if below and seed.mode is Mode.ONCE:
+        return Drift(
+            seed.revision,
+            seed.layer,
+            f"the schema went back below {seed.requires_schema} since it was applied, so its rows may be gone: "
+            f"{how_to_repeat(seed)}",
+        )
+    if below:
+        return Step(seed, Action.REAPPLY, f"the schema went back below {seed.requires_schema} since it was applied")
     return Step(seed, Action.REAPPLY, "always") if seed.mode is Mode.ALWAYS else None
 
 

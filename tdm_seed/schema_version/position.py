@@ -53,6 +53,10 @@ class SchemaVersion:
         """List the heads of the migrations."""
         return self._scripts.heads
 
+    def known(self) -> tuple[str, ...]:
+        """List every migration, the newest first."""
+        return tuple(self._scripts.stands_on)
+
     def exists(self, revision: str) -> bool:
         """Tell whether there is a migration of exactly this name."""
         return revision in self._scripts.stands_on

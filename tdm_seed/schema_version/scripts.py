@@ -16,7 +16,7 @@ from tdm_seed.schema_version.surroundings import importing
 
 @dataclass(frozen=True)
 class Scripts:
-    """Every revision with those it stands on directly, by succession or by ``depends_on``."""
+    """Every revision, the newest first, with those it stands on directly, by succession or by ``depends_on``."""
 
     folder: Path
     stands_on: Mapping[str, frozenset[str]]

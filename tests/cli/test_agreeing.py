@@ -9,7 +9,8 @@ def test_stamp_names_what_it_recorded(project: Small, tool: Tool) -> None:
     """No row was written, and the second time there is nothing to do."""
     said = tool("stamp")
     assert (0, "") == (said.code, said.err)
-    assert 3 == said.out.count("stamped")
+    assert 3 == said.out.count(" stamped  ")
+    assert "\n3 seeds stamped on " in said.out
     assert [(0,)] == project.rows("SELECT count(*) FROM countries")
     assert "Nothing to do" in tool("stamp").out
     assert 0 == tool("status", "--check").code
@@ -70,6 +71,21 @@ def test_check_works_in_a_file_of_its_own(project: Small, tool: Tool) -> None:
     said = tool("check", "--json")
     assert (1, "") == (said.code, said.err)
     assert ["20260101_1000_grows"] == [each["seed"] for each in said.json["problems"]]
+
+
+def test_check_tells_a_problem_once_and_names_files_from_the_project(project: Small, tool: Tool) -> None:
+    """Also one that several environments have."""
+    project.write(COUNTRIES.replace("countries.csv", "tables.sql").replace("0900", "0800"), TABLES)
+    (project.root / GREETINGS).unlink()
+    for name in ("one", "two"):
+        project.write(f"seeds/environments/{name}.toml", 'scenarios = ["poeple"]\n')
+    said = tool("check", "--env", "small", "--json").json["problems"]
+    assert ["environments one, two: the environment lists the scenario poeple, which fits none"] == [
+        each["message"] for each in said
+    ]
+    project.write(PEOPLE, "depends_on = ['contries']\ndef upgrade(db): ...\n")
+    (problem,) = tool("check", "--json").json["problems"]
+    assert (PEOPLE, 1) == (problem["file"], problem["line"])
 
 
 TABLES = """

@@ -35,6 +35,8 @@ def completing(words: str, place: int, root: Path) -> list[str]:
         ("tdm-seed upgrade ", 2, ["countries", "greetings", "people"]),
         ("tdm-seed show 20260101_0", 2, ["20260101_0900_countries"]),
         ("tdm-seed upgrade --again gr", 3, ["greetings"]),
+        ("tdm-seed revision --for ", 3, ["dev", "small"]),
+        ("tdm-seed revision --depends-on pe", 3, ["people"]),
     ],
 )
 def test_commands_options_environments_and_seeds_are_offered(
@@ -42,6 +44,16 @@ def test_commands_options_environments_and_seeds_are_offered(
 ) -> None:
     """A seed by its name, or by its revision where a timestamp was begun."""
     assert offered == completing(words, place, project.root)
+
+
+def test_what_is_only_extended_is_not_offered(project: Small) -> None:
+    """It has no database; with one, or where the project names one for all, it is an environment like any other."""
+    project.write("seeds/environments/base.toml", "")
+    for name, extends in (("middle", "base"), ("third", "middle"), ("fourth", "small")):
+        project.write(f"seeds/environments/{name}.toml", f'extends = "{extends}"\n')
+    assert ["dev", "fourth", "small", "third"] == completing("tdm-seed upgrade --env ", 3, project.root)
+    project.write("tdm-seed.toml", 'url = "sqlite:///all.db"\n')
+    assert ["base"] == completing("tdm-seed upgrade --env ba", 3, project.root)
 
 
 def test_nothing_is_offered_and_nothing_said_where_the_project_cannot_be_read(project: Small) -> None:

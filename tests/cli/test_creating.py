@@ -154,6 +154,21 @@ def test_the_second_init_changes_nothing_and_runs_nothing(root: Path, run: Run) 
     assert before == contents(root)
 
 
+def test_an_alembic_that_comes_later_is_told(root: Path, run: Run) -> None:
+    """With the database that its env.py works with, unless dev has that; no file is changed."""
+    run("init", "--url", "sqlite:///mine.db")
+    alembic(root)
+    before = contents(root)
+
+    said = run("init", "--json").json
+
+    assert ([], "alembic.ini") == (said["created"] + said["changed"], said["alembic"])
+    assert ["env.py works with app.db, and dev keeps the url of its manifest"] == said["notes"]
+    assert before == contents(root)
+    set_ini(root, "sqlalchemy.url", "sqlite:///mine.db")
+    assert [] == run("init", "--json").json["notes"]
+
+
 def test_what_is_there_already_is_kept(root: Path, run: Run) -> None:
     """One file at a time; where there are seeds, no first one is written."""
     alembic(root)
@@ -277,9 +292,40 @@ def test_a_server_that_answers_is_used_at_once(root: Path, run: Run, postgresql_
 
     said = run("init", "--json").json
 
-    assert ([], "tdm-seed upgrade --migrate") == (said["notes"], said["next"][0])
+    own, note = said["notes"]
+    assert own.startswith("env.py builds its own URL")
+    assert re.fullmatch(r"test wants a database of its own: createdb -h \S+ -p \d+ -U \w+ \w+_test", note)
+    assert "tdm-seed upgrade --migrate" == said["next"][0]
     assert said["url"].startswith("${DATABASE_URL:-postgresql")
     assert 0 == run("upgrade", "--migrate", "--url", postgresql_url).code
+
+
+@pytest.mark.parametrize("template", ["generic", "async"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('context.config.set_main_option("sqlalchemy.url", {url})', True),
+        ('context.config.set_main_option("sqlalchemy.url", context.config.attributes.get("url") or {url})', False),
+        (
+            'context.config.set_main_option("sqlalchemy.url", context.config.get_main_option("sqlalchemy.url") or {url})',
+            False,
+        ),
+    ],
+)
+def test_an_env_py_that_builds_its_own_url_is_told(template: str, given: str, told: bool, root: Path, run: Run) -> None:
+    """Unless it takes one that it is handed; no database is made by asking."""
+    init(root, template)
+    migration(root / "migrations", "ae1")
+    driver = "sqlite+aiosqlite" if template == "async" else "sqlite"
+    file = root / "migrations" / "env.py"
+    line = given.format(url=f'"{driver}:///own.db"')
+    file.write_text(file.read_text().replace("config = context.config\n", f"config = context.config\n{line}\n"))
+
+    said = run("init", "--json").json
+
+    assert "own.db" == said["database"]
+    assert told == any(note.startswith("env.py builds its own URL") for note in said["notes"])
+    assert [] == sorted(root.glob("*.db"))
 
 
 def test_a_url_without_a_driver_is_learned_all_the_same(root: Path, run: Run) -> None:
@@ -289,7 +335,32 @@ def test_a_url_without_a_driver_is_learned_all_the_same(root: Path, run: Run) ->
     said = run("init", "--json").json
 
     assert "${DATABASE_URL:-postgresql+pg8000://shop@localhost/shop}" == said["url"]
-    assert ["the password is written nowhere: set DATABASE_URL to the whole URL"] == said["notes"]
+    assert [
+        "the password is written nowhere: set DATABASE_URL to the whole URL",
+        "test wants a database of its own: createdb -h localhost -U shop shop_test",
+    ] == said["notes"]
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("postgresql:///shop", "createdb shop_test"),
+        (
+            "mariadb://ann:x@localhost:3307/shop",
+            "mysql -h localhost -P 3307 -u ann -p -e 'CREATE DATABASE `shop_test` CHARACTER SET utf8mb4'",
+        ),
+        ("oracle://localhost/shop", None),
+        ("postgresql://db.example/shop", None),
+    ],
+)
+def test_the_command_that_makes_the_database_of_the_tests_is_named(
+    url: str, command: str | None, root: Path, run: Run
+) -> None:
+    """Where it is known, and the server is this machine's: elsewhere no database is proposed."""
+    notes = run("init", "--url", url, "--json").json["notes"]
+
+    wanted = [f"test wants a database of its own: {command}"] if command else []
+    assert wanted == [note for note in notes if note.startswith("test wants")]
 
 
 def test_the_variable_that_env_py_reads_is_the_one_that_is_written(
@@ -604,7 +675,7 @@ def test_a_scenario_that_no_environment_lists_is_told(project: Path, run: Run) -
 
     assert told in revision(run, "Carts", "scenario").out
     assert "no environment" not in revision(run, "Busy shop", "scenario", "--for", "test").out
-    assert "Runs in   base, dev, prod, test\n" in revision(run, "Roles", "reference").out
+    assert "Runs in   dev, prod, test\n" in revision(run, "Roles", "reference").out
 
 
 @pytest.mark.parametrize(
@@ -634,13 +705,24 @@ def test_the_schema_revision_is_the_head_or_the_one_that_is_said(project: Path, 
     migration(project / "migrations", "bf2", "ae1")
     assert "bf2" == revision(run, "One", "reference", "--json").json["requires_schema"]
     assert "ae1" == revision(run, "Two", "reference", "--requires-schema", "ae1", "--json").json["requires_schema"]
-    assert "there is no migration bf" in revision(run, "Three", "reference", "--requires-schema", "bf").err
+    said = revision(run, "Three", "reference", "--requires-schema", "bf").err
+    assert "there is no migration bf\n  Did you mean bf2? There are, the newest first: bf2, ae1." in said
 
     migration(project / "migrations", "c3", "ae1")
     said = revision(run, "Four", "reference", "--json").json
     assert None is said["requires_schema"]
     assert ["Alembic has several heads (bf2, c3): name the one it needs in requires_schema"] == said["notes"]
     assert '# requires_schema = "bf2"    # or "c3"' in (project / said["created"][0]).read_text()
+
+
+def test_of_many_migrations_the_newest_are_listed(project: Path, run: Run) -> None:
+    """To somebody who names none of them."""
+    for number in range(2, 9):
+        migration(project / "migrations", f"n{number}", f"n{number - 1}" if number > 2 else "ae1")
+
+    said = revision(run, "One", "reference", "--requires-schema", "zzz").err
+
+    assert "  The newest are n8, n7, n6, n5, n4, and 3 before them.\n" in said
 
 
 def test_migrations_that_cannot_be_read_leave_the_schema_revision_out(project: Path, run: Run) -> None:

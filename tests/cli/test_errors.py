@@ -37,6 +37,8 @@ def test_1_there_is_no_server(project: Small, tool: Tool) -> None:
     ("arguments", "sentence"),
     [
         (["upgrade", "--urll", "x"], "Error: No such option '--urll'. Did you mean '--url'?\n"),
+        (["--env", "test", "status"], "Options stand behind the command: tdm-seed COMMAND --env.\n"),
+        (["--nonsense", "status"], "`tdm-seed --help` lists what there is.\n"),
         (["upgrade", "nowhere"], "Error: there is no seed nowhere\n"),
         (["upgrade", "2026"], "Error: 2026 fits 3 seeds:"),
         (["upgrade", "--env", "dve"], "Error: there is no environment 'dve'\n  Did you mean dev?"),

@@ -38,7 +38,7 @@ def test_status_prints_one_object_for_programs(project: Small, tool: Tool) -> No
     """With counts of what is pending and adrift."""
     tool("upgrade", "countries")
     found = tool("status", "--json").json
-    assert {"environment", "schema_heads", "seeds", "pending", "drift"} == set(found)
+    assert {"environment", "seeded_as", "schema_heads", "seeds", "pending", "drift"} == set(found)
     assert ("dev", [], 2, 0) == (found["environment"], found["schema_heads"], found["pending"], found["drift"])
     assert {"seed", "layer", "state", "reason", "applied_at", "checksum"} == set(found["seeds"][0])
     assert ["applied", "pending", "pending"] == [seed["state"] for seed in found["seeds"]]
@@ -163,3 +163,16 @@ def test_reading_commands_write_nothing(project: Small, tool: Tool) -> None:
         assert 0 == tool(*words).code
     assert before == (project.root / "dev.db").read_bytes()
     assert {"dev.db", "small.db", "seeds"} == {path.name for path in project.root.iterdir()}
+
+
+def test_status_and_plan_name_the_environment_that_a_database_belongs_to(project: Small, tool: Tool) -> None:
+    """A scenario of another one would be refused, and the preview says so before it is tried."""
+    tool("upgrade", "--env", "small", "--url", "sqlite:///dev.db")
+    belongs = "This database was seeded as small: no scenario of dev runs in it."
+    assert belongs == tool("status").out.splitlines()[-1]
+    assert "small" == tool("status", "--json").json["seeded_as"]
+    said = tool("plan")
+    assert (0, True) == (said.code, "Upgrade would refuse, as things stand: " in said.out)
+    told = tool("plan", "--json").json["refusal"]
+    assert told == tool("upgrade", "--json").json["error"]
+    assert "protected" == told["code"]

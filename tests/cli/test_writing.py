@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import COUNTRIES, GREETINGS, PEOPLE, Small, Tool
+import pytest
+
+from tests.cli.conftest import COUNTRIES, GREETINGS, PEOPLE, Small, Tool, on_terminal, process
 
 ALL = ["20260101_0900_countries", "20260101_1000_greetings", "20260102_0900_people"]
 COUNTS = {"inserted", "updated", "unchanged", "deleted"}
@@ -126,7 +128,7 @@ def test_plan_prints_the_keys_of_a_run_with_reasons_and_without_counts(project: 
     """A program that reads the one can read the other."""
     found = tool("plan", "--json").json
     run = {"command", "environment", "database", "dry_run", "steps", "changed", "duration_ms"}
-    assert {*run, "skipped", "drift"} == set(found)
+    assert {*run, "skipped", "drift", "refusal"} == set(found)
     assert ("plan", True, False) == (found["command"], found["dry_run"], found["changed"])
     assert {"seed", "layer", "action", "reason", "transaction"} == set(found["steps"][0])
     assert ["new"] * 3 == [step["reason"] for step in found["steps"]]
@@ -209,6 +211,13 @@ def test_a_downgrade_lists_what_it_is_going_to_revert_first(project: Small, tool
     ] == said.err.splitlines()
     assert "2 seeds reverted on " in said.out
     assert said.out.endswith(": 6 rows deleted.\n")
+    (project.root / GREETINGS).unlink()
+    tool("repair", "greetings")
+    tool("upgrade")
+    assert [
+        "To revert: 20260102_0900_people",
+        "To revert: 20260101_0900_countries",
+    ] == tool("downgrade", "base").err.splitlines()
 
 
 _COUNTRIES_PY = """
@@ -237,7 +246,7 @@ def test_a_seed_without_a_downgrade_refuses_before_anything_happens(project: Sma
     tool("upgrade")
     said = tool("downgrade", "base")
     assert 1 == said.code
-    assert "Error: seed 20260101_0900_countries" in said.err
+    assert said.err.startswith("Error: seed 20260101_0900_countries")
     assert [(3,)] == project.rows("SELECT count(*) FROM people")
 
 
@@ -273,3 +282,30 @@ def test_what_a_seed_prints_does_not_get_into_the_object(project: Small, tool: T
     said = tool("upgrade", "--json")
     assert 3 == len(said.json["steps"])
     assert "working\n" == said.err
+
+
+def protect(project: Small) -> None:
+    """Make dev an environment that is protected, on this host, with its reference layer alone."""
+    project.write("seeds/environments/dev.toml", 'url = "sqlite:///dev.db"\nprotected = true\nhosts = ["localhost"]\n')
+
+
+def test_where_it_is_protected_a_downgrade_must_be_confirmed(project: Small, tool: Tool) -> None:
+    """In a pipe by --yes; nothing is taken back before."""
+    protect(project)
+    tool("upgrade")
+    for words in (("downgrade", "greetings"), ("downgrade", "greetings", "--json")):
+        said = tool(*words)
+        assert (7, 1) == (said.code, len(project.rows("SELECT * FROM greeting")))
+        assert "'dev' is protected, so a downgrade must be confirmed" in said.out + said.err
+        assert "--yes" in said.out + said.err
+    assert (0, []) == (tool("downgrade", "greetings", "--yes").code, project.rows("SELECT * FROM greeting"))
+
+
+@pytest.mark.parametrize(("typed", "left", "shown"), [("y\n", 0, "1 seed reverted"), ("n\n", 1, "not confirmed")])
+def test_where_it_is_protected_a_terminal_is_asked(project: Small, typed: str, left: int, shown: str) -> None:
+    """With the seeds that would go, the database and the environment."""
+    protect(project)
+    process("upgrade")
+    screen = on_terminal("downgrade", "greetings", typed=typed)
+    assert screen.index("To revert") < screen.index("Revert 1 seed on sqlite:") < screen.index(shown)
+    assert left == len(project.rows("SELECT * FROM greeting"))

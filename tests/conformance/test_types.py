@@ -240,7 +240,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (sa.String(3), "a\0", "NUL"),
     (sa.String(3), "\ud83d", "surrogates not allowed"),
     (sa.String(3), ["a"], "list is no text"),
-    (sa.Enum("red", "green", name="hue"), "blue", "not one of red, green"),
+    (sa.Enum("red", "green", name="hue"), "blue", r"fit (the enum hue|ENUM.*): not one of red, green"),
     (sa.LargeBinary, "xyz", "does not fit"),
     (sa.JSON, {"a": float("nan")}, "no place in JSON"),
     (sa.JSON, {"a": object()}, "no place in JSON"),

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from itertools import groupby
 from pathlib import Path
 
@@ -38,14 +39,14 @@ def test_the_commands_of_a_page_print_what_stands_below_them(page: Path, copy: P
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    """To a file of the repository, and to a heading in it."""
+    """To a file of the repository, and to a heading in it; not to a folder, which is no page of the site."""
     wrong = []
     for target in LINK.findall(_without_blocks(page)):
         if re.match(r"https?:|mailto:", target):
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists() or (anchor and anchor not in _anchors(file)):
+        if not file.is_file() or (anchor and anchor not in _anchors(file)):
             wrong.append(target)
     assert [] == wrong
 
@@ -85,6 +86,29 @@ def test_a_page_is_written_with_care(page: Path) -> None:
     assert 0 == text.count("\n```") % 2
     assert [] == [line for line in text.splitlines() if line != line.rstrip()]
     assert 1 == len(re.findall(r"^# ", _without_blocks(page), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_a_block_that_is_a_file_says_so_to_a_reader(page: Path) -> None:
+    """In the paragraph above it, since the words behind a fence are not shown; a time may stand there for any."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for block in blocks(page):
+        above = " ".join(lines[: block.line - 1]).rstrip().rpartition("  ")[2]
+        for pattern in (word.removeprefix("file=") for word in block.words if word.startswith("file=")):
+            named = re.findall(r"`([^`]+)`", above)
+            assert [path for path in named if fnmatch(path, pattern)], f"{shown(page)}:{block.line}: {pattern}"
+
+
+@pytest.mark.parametrize("project", ["minimal"])
+def test_the_sessions_in_one_project_run_one_after_another(project: str, copy: Path) -> None:
+    """In one clone, in any order, and again: each begins with a database of its own."""
+    folder = f"examples/{project}"
+    pages = [
+        page for page in RUN if any(folder in command.text for block in blocks(page) for command in commands(block))
+    ]
+    assert 3 < len(pages)
+    for page in (*pages, *reversed(pages)):
+        test_the_commands_of_a_page_print_what_stands_below_them(page, copy)
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:

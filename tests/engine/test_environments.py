@@ -137,7 +137,8 @@ def test_status_tells_of_changed_volumes_without_calling_it_drift(play: Playgrou
     status = play.status()["rows"]
     assert (
         "applied",
-        "applied with items=2, the manifest says 3: reset, or upgrade --again",
+        "applied with items=2, the manifest says 3: "
+        "`tdm-seed reset` begins anew, `tdm-seed upgrade --again rows` runs it on top of its rows",
     ) == (status.state, status.reason)
     assert [] == play.ran()
     play.ran(again=("rows",))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tdm_seed.errors import SchemaNotReady
-from tests.engine.playground import Playground
+from tests.engine.playground import Playground, Points
 
 ENV_PY = """
 import sqlalchemy as sa
@@ -202,3 +202,29 @@ def test_a_table_that_is_rebuilt_keeps_the_rows_that_cascade_from_it(
     assert "child" in str(refused.value) or "points to no row" in str(refused.value)
     if not memory:
         assert [(1,)] == play.rows("SELECT id FROM child")
+
+
+def test_rows_that_went_away_with_a_downgraded_migration_come_back(play: Playground) -> None:
+    """``upgrade --migrate`` sees that the schema was below the seed; a scenario that runs once is told instead."""
+    migrations(play)
+    body = "op.create_table('made', sa.Column('id', sa.Integer, primary_key=True))"
+    migration(play, "m3", "m2", body)
+    for layer in ("reference", "scenario"):
+        play.seed(
+            f"{layer}_rows",
+            f'requires_schema = "m3"\ndef upgrade(db):\n    db.upsert("made", [{{"id": {len(layer)}}}])\n',
+            layer=layer,
+        )
+    assert ["reference_rows", "scenario_rows"] == play.ran(migrate=True)
+    play.sql("DROP TABLE made")
+    at(play, "m2")
+    assert ("pending", "drift") == tuple(play.status()[f"{layer}_rows"].state for layer in ("reference", "scenario"))
+    with pytest.raises(SchemaNotReady, match="requires the schema revision m3"):
+        play.ran()
+    progress = Points()
+    assert ["reference_rows"] == play.ran(migrate=True, progress=progress)
+    assert ["the schema went back below m3 since it was applied"] == [
+        told.partition(": ")[2].partition(", so")[0] for told in progress.drift
+    ]
+    assert [9] == [row[0] for row in play.rows("SELECT id FROM made")]
+    assert [] == play.ran(migrate=True)

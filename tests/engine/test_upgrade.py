@@ -130,7 +130,7 @@ def test_the_mode_says_when_a_seed_runs_again(
 
 
 def test_a_changed_once_seed_is_told_and_left_alone_until_it_is_asked_for_again(play: Playground) -> None:
-    """Drift is a value: the run goes on, and --again is the remedy that it names."""
+    """Drift is a value: the run goes on, and the remedies are named; what has no way back can be run on top."""
     revision = play.item("it", 1, layer="scenario")
     play.item("other", 2, layer="scenario")
     play.ran()
@@ -141,7 +141,8 @@ def test_a_changed_once_seed_is_told_and_left_alone_until_it_is_asked_for_again(
     assert ["new"] == play.ran(progress=progress)
     assert [
         f"{revision}: changed since it was applied; it runs once, so it is left alone: "
-        "`tdm-seed upgrade --again it` applies it again, `tdm-seed repair it` accepts the edit"
+        "`tdm-seed downgrade it` and `tdm-seed upgrade` apply it anew; "
+        "`tdm-seed repair it` accepts the edit"
     ] == progress.drift
     assert "drift" == play.status()["it"].state
     assert ["it"] == play.ran(again=("it",))

@@ -526,7 +526,8 @@ CASES = (
         seed="20260103_1000_cities",
         table="cities",
         says=("there is no table 'cities'",),
-        hint="Did you mean countries or city?",
+        hint='Did you mean countries or city? If it is called otherwise than the seed: table = "…" in '
+        "20260103_1000_cities.toml beside it.",
     ),
     Case(
         "csv: a view",

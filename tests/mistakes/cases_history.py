@@ -135,6 +135,17 @@ CASES = (
         hint="Write one: `def downgrade(db):`, or `-- tdm-seed: downgrade` in SQL.",
     ),
     Case(
+        "history: a data seed is reverted",
+        {"seeds/reference/20260103_1000_city.csv": "id,name\n"},
+        prepare=history("UPDATE seed_history SET seed = '20260103_1000_city' WHERE id = 2"),
+        command=("downgrade", "city"),
+        word="seed",
+        at="seeds/reference/20260103_1000_city.csv",
+        seed="20260103_1000_city",
+        says=("has no downgrade, so nothing was reverted",),
+        hint="Write a script 20260103_1000_city.py beside it: its upgrade reads them with db.csv(), and it may have a",
+    ),
+    Case(
         "history: all are reverted, and one has no downgrade",
         command=("downgrade", "base"),
         word="seed",

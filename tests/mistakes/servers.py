@@ -591,10 +591,7 @@ CASES = (
             "postgresql": 'duplicate key value violates unique constraint "item_pkey": Key (id)=(1) already exists.',
             "mysql": "Duplicate entry '1' for key 'PRIMARY'",
         },
-        hint={
-            "postgresql": "A row with this key exists already; db.upsert changes it instead of adding a second.",
-            "mysql": "A row with this key exists already; db.upsert changes it instead of adding a second one.",
-        },
+        hint="A row with this key exists already; db.upsert changes it instead of adding a second one.",
     ),
     ServerCase(
         "an orphan among many",

@@ -289,6 +289,14 @@ def test_the_command_starts_names_and_stops(
         again = command("start", "--export", name).stdout
         assert again.startswith(f"export TDM_SEED_TEST_{name.upper()}_URL=")
         assert started.stdout.strip() in again
+        made = command("start", name, "--database", "shop").stdout.strip()
+        assert "shop" == make_url(made).database
+        assert 0 == scalar(
+            made, "SELECT count(*) FROM information_schema.tables WHERE table_schema IN ('public', 'shop')"
+        )
+        assert made == command("start", name, "--database", "shop").stdout.strip()
+        assert made == command("url", name, "--database", "shop").stdout.strip()
+        assert 2 == command("start", name, "--database", "shop; DROP").returncode
     finally:
         stopped = command("stop", name)
     assert (0, f"{name}: stopped\n") == (stopped.returncode, stopped.stdout)

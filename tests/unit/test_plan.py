@@ -106,6 +106,29 @@ def test_the_last_entry_decides(
     assert () == made.drift
 
 
+@pytest.mark.parametrize(("schema", "sunk"), [({"m1"}, ()), ({"m1", "m2"}, (A.revision,))])
+def test_a_seed_whose_schema_went_back_below_it_runs_again(schema: set[str], sunk: tuple[str, ...]) -> None:
+    """Now, or just before it was migrated again; one that runs once is drift, one that was only stamped is left."""
+    needy = seed("a", 1, mode=Mode.ON_CHANGE, requires_schema="m2")
+    again = plan([needy], history(entry(needy)), schema=frozenset(schema), sunk=sunk)
+    reason = "the schema went back below m2 since it was applied"
+    assert [(Action.REAPPLY, reason)] == [(step.action, step.reason.partition(";")[0]) for step in again.steps]
+    once = seed("a", 1, requires_schema="m2")
+    left = plan([once], history(entry(once)), schema=frozenset(schema), sunk=sunk)
+    assert ((), [reason]) == (left.steps, [each.reason.partition(", so its rows")[0] for each in left.drift])
+    if not sunk:
+        stamped = plan([needy], history(entry(needy, State.STAMPED)), schema=frozenset(schema))
+        assert ((), ()) == (stamped.steps, stamped.drift)
+
+
+def test_drift_names_the_remedy_that_fits_the_seed() -> None:
+    """What has a downgrade is taken back first; other rows would be written a second time on top."""
+    able = seed("a", 1, has_downgrade=True)
+    (drift,) = plan([able], history(entry(able, checksum="other"))).drift
+    assert "`tdm-seed downgrade a` and `tdm-seed upgrade` apply it anew" in drift.reason
+    assert "--again" not in drift.reason
+
+
 @pytest.mark.parametrize("state", [State.APPLIED, State.STAMPED])
 def test_a_once_seed_that_changed_is_drift(state: State) -> None:
     """It is left alone, and the report says what can be done."""

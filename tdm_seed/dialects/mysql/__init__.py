@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
@@ -54,6 +55,13 @@ class MySQL(Dialect):
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, pymysql.Error)
     checks_at_statement_end: ClassVar[bool] = False
     numbering_restarts: ClassVar[bool] = True
+
+    def creation(self, url: URL) -> str | None:
+        """Give a statement for the client that both products have, which asks for the password."""
+        given = {"-S": url.query.get("unix_socket"), "-h": url.host, "-P": url.port, "-u": url.username}
+        options = [word for flag, value in given.items() if value for word in (flag, str(value))]
+        name = str(url.database).replace("`", "``")
+        return shlex.join(["mysql", *options, "-p", "-e", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"])
 
     def identity(self, url: URL) -> tuple[Any, ...]:
         """A socket in the query stands for the local server of that socket."""

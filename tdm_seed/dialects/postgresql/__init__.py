@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
@@ -86,6 +87,12 @@ class PostgreSQL(Dialect):
         """Without one, libpq would take the database of the user's own name."""
         said = url.database or os.environ.get("PGDATABASE")
         return bool(said) or any(name in url.query for name in ("dbname", "service"))
+
+    def creation(self, url: URL) -> str | None:
+        """Give createdb, which asks for the password."""
+        given = {"-h": url.query.get("host", url.host), "-p": url.query.get("port", url.port), "-U": url.username}
+        options = [word for flag, value in given.items() if value for word in (flag, str(value))]
+        return shlex.join(["createdb", *options, str(url.database)])
 
     def identity(self, url: URL) -> tuple[Any, ...]:
         """Look into the query too: ``?host=/run/postgresql`` is how a socket is named."""

@@ -16,7 +16,10 @@ _COPIED = re.compile(r"COPY .*, line (\d+)")
 _STILL_NEEDED = "Remove the rows that point to it first."
 
 _HINTS: tuple[tuple[type[psycopg.Error], str], ...] = (
-    (errors.UniqueViolation, "A row with this key exists already; db.upsert changes it instead of adding a second."),
+    (
+        errors.UniqueViolation,
+        "A row with this key exists already; db.upsert changes it instead of adding a second one.",
+    ),
     (
         errors.ForeignKeyViolation,
         "Load the parents first, or wrap the calls in `with db.deferred_constraints():`.",

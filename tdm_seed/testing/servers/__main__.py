@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
 from tdm_seed.errors import TdmSeedError
 
 from .finding import NAMES, find, product_of
+from .launch import administrator
 from .server import Server
 from .shared import daemon, start_daemon, stop_daemon
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 _names = click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 _export = click.option("--export", is_flag=True, help="Print shell lines that hand the URLs to the tests.")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def _plain(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not _NAME.fullmatch(given):
+        raise click.BadParameter("small letters, digits and _, beginning with a letter")
+    return given
+
+
+def _database(text: str) -> Callable[[Function], Function]:
+    return click.option("--database", metavar="NAME", callback=_plain, help=text)
 
 
 @click.group()
@@ -33,7 +51,8 @@ def main() -> None:
 @_names
 @_export
 @click.option("--tcp", is_flag=True, help="Listen on the loopback too, with a password made up for it.")
-def start(names: tuple[str, ...], export: bool, tcp: bool) -> None:
+@_database("Make this database where it is missing, and print its URL.")
+def start(names: tuple[str, ...], export: bool, tcp: bool, database: str | None) -> None:
     """Start servers and print their URLs.
 
     They stay until `stop`. One that runs already is left alone.
@@ -45,7 +64,9 @@ def start(names: tuple[str, ...], export: bool, tcp: bool) -> None:
         server = start_daemon(name, tcp=tcp)
         if tcp and server.tcp_url is None:
             raise TdmSeedError("running already, without TCP", hint="Stop it, then start it with --tcp.")
-        _print_url(server, tcp, export)
+        if database is not None:
+            _make(server, database)
+        _print_url(server, tcp, export, database)
 
     _each(names, started)
 
@@ -65,7 +86,8 @@ def stop(names: tuple[str, ...]) -> None:
 @_names
 @_export
 @click.option("--tcp", is_flag=True, help="The URL over TCP.")
-def url(names: tuple[str, ...], export: bool, tcp: bool) -> None:
+@_database("The URL of this database.")
+def url(names: tuple[str, ...], export: bool, tcp: bool, database: str | None) -> None:
     """Print the URLs of running servers.
 
     Exit code 1 when one of them does not run.
@@ -80,7 +102,7 @@ def url(names: tuple[str, ...], export: bool, tcp: bool) -> None:
             raise TdmSeedError("not running", hint=hint)
         if tcp and server.tcp_url is None:
             raise TdmSeedError("running without TCP", hint="Stop it, then start it with --tcp.")
-        _print_url(server, tcp, export)
+        _print_url(server, tcp, export, database)
 
     _each(names, printed)
 
@@ -106,8 +128,19 @@ def _is_given(name: str) -> bool:
     return True
 
 
-def _print_url(server: Server, tcp: bool, export: bool) -> None:
+def _make(server: Server, database: str) -> None:
+    try:
+        with administrator(server.url_for(database)):
+            return
+    except OperationalError:
+        with administrator(server.url) as connection:
+            product_of(server.name).create_database(connection, database)
+
+
+def _print_url(server: Server, tcp: bool, export: bool, database: str | None) -> None:
     shown = server.tcp_url if tcp and server.tcp_url else server.url
+    if database is not None:
+        shown = server.url_for(database, tcp=shown != server.url)
     variable = product_of(server.name).url_variable
     click.echo(f"export {variable}={shlex.quote(shown)}" if export else shown)
 
