@@ -177,7 +177,7 @@ class Skipped:
 class Drift:
     """One disagreement between files and history. A value to report, not a failure.
 
-    ``renamed_to`` names unapplied seeds with the very content of one whose file is gone.
+    ``renamed_to`` names unapplied seeds with the very content of one whose file is gone, or else its timestamp.
     """
 
     seed: str

@@ -18,6 +18,7 @@ class Interrupted(TdmSeedError):
 
     code = "interrupted"
     exit_code = 130
+    remedy = "The same command goes on from here."
 
 
 class Terminated(Interrupted):

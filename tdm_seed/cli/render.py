@@ -207,7 +207,7 @@ def verify(options: Options, output: dict[str, Any], found: Sequence[Verified]) 
     if _said(options, output):
         return
     if not found:
-        say("Nothing to verify: no applied seed has a verify.")
+        say("Nothing to verify: no seed that is meant is applied and has a verify.")
         return
     rows = [(each.seed.revision, "fails" if each.error else "holds", _time(each.duration_ms)) for each in found]
     say_table(("Seed", "Verify", "Time"), rows, right=("Time",))

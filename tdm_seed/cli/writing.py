@@ -61,11 +61,11 @@ def upgrade(options: Options, targets: tuple[str, ...], dry_run: bool, migrate: 
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("target", metavar="SEED|-1|base", shell_complete=completion.seeds)
+@click.argument("target", metavar="SEED|-N|base", shell_complete=completion.seeds)
 @click.option("--yes", is_flag=True, help="Do not ask, though the environment is protected.")
 @common
 def downgrade(options: Options, target: str, yes: bool) -> None:
-    """Revert a seed, the last one (-1), or all (base).
+    """Revert a seed, the last one (-1) or the last N, or all (base).
 
     Applied seeds that depend on it are reverted before it, newest first. A seed without a downgrade refuses before
     anything happens. A protected environment is asked about first.

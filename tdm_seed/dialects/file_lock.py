@@ -46,9 +46,9 @@ def file_lock(path: Path, claim: Claim) -> Iterator[HeldLock]:
         poll(claim, attempt, who)
     except OSError as error:
         raise DatabaseError(
-            f"cannot make the lock file: {error.strerror}",
+            f"cannot open the lock file for writing: {error.strerror}",
             file=path,
-            hint="The folder of the database must be writable for whoever runs seeds.",
+            hint="It and its folder must be writable for whoever runs seeds.",
         ) from error
     try:
         with suppress(OSError):

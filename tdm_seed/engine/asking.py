@@ -58,6 +58,13 @@ class Answer:
         return name if isinstance(name, str) and _VARIABLE.fullmatch(name) else None
 
     @property
+    def wants(self) -> str | None:
+        """Name what it looked for and did not find, if that may be a variable for something else than a URL."""
+        error = self.failure.__cause__ if self.failure is not None else None
+        name = error.args[0] if isinstance(error, KeyError) and error.args else None
+        return name if isinstance(name, str) and name.isupper() and not self.variable else None
+
+    @property
     def excused(self) -> bool:
         """Tell whether it would do with a URL of ours: it failed for want of one, or over a driver."""
         return self.variable is not None or _about_driver(self.failure.__cause__ if self.failure else None)

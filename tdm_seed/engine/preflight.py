@@ -89,13 +89,14 @@ def _not_renamed(session: Session, plan: Plan) -> None:
     seeds = {step.seed.revision: step.seed for step in plan.steps}
     for drift in plan.drift:
         for seed in (seeds[name] for name in drift.renamed_to if name in seeds):
+            edited = drift.reason.endswith("edited?")
             raise DriftError(
-                f"has the very content of {drift.seed}, whose rows are there and whose file is gone: it was renamed, "
-                "and applied under another name it would write its rows a second time",
+                f"has the {'timestamp' if edited else 'very content'} of {drift.seed}, whose rows are there and whose "
+                "file is gone: it was renamed, and applied under another name it would write its rows a second time",
                 seed=seed.revision,
                 file=_shown(session, seed.path),
-                hint=f"`tdm-seed repair {seed.revision}` accepts the new name. If it is a seed of its own, change it, "
-                "if only a comment.",
+                hint=f"`tdm-seed repair {seed.revision}` accepts the new name. If it is a seed of its own, "
+                f"{'give it another timestamp.' if edited else 'change it, if only a comment.'}",
             )
 
 

@@ -22,6 +22,9 @@ from tdm_seed.errors import Locked, TdmSeedError
 from tdm_seed.revisions import Script, open_script
 from tdm_seed.values import Action, Applied, Seed, State, Step, StepResult, Transaction, total
 
+#: What else is to be known of a seed that commits each statement, when one of them fails.
+_STAYS = "What came before is committed (`transaction: none`); the next upgrade begins with the first statement again."
+
 
 @dataclass
 class Promise:
@@ -91,6 +94,8 @@ class Promise:
                 self._run(step, script, db)
         except BaseException as error:
             self._leave_running(step, db, started, begun, error)
+            if isinstance(error, TdmSeedError):
+                error.hint = " ".join(filter(None, (error.hint, _STAYS)))
             raise
         result = self._result(step, db, begun)
         session.progress.reached("before history")

@@ -348,7 +348,11 @@ class Seeder:
                 "this project has no Alembic configuration to migrate with",
                 hint='Set alembic = "path/to/alembic.ini" in the configuration of tdm-seed.',
             )
-        moved = self._session.migrate(version)
+        try:
+            moved = self._session.migrate(version)
+        except KeyboardInterrupt as error:
+            where = "interrupted in a migration: the schema is where Alembic has left it"
+            raise Stopped(where, (), ()) from error
         self._progress.migrated(moved.before, moved.after)
 
     def _keep(self, promise: Promise, steps: tuple[Step, ...]) -> list[StepResult]:

@@ -121,11 +121,7 @@ class Session:
     @contextmanager
     def lock(self, *, dry_run: bool = False) -> Iterator[HeldLock]:
         """Be the only runner on this database, which is made now if it is a file that is not there yet."""
-        if self.stands_in and not dry_run:
-            self.close()
-            self._connect(self.url)
-            self.stands_in = False
-        with self.translated():
+        with self._made(dry_run), self.translated():
             claim = Claim(
                 self.history.qualified_name,
                 socket.gethostname(),
@@ -137,6 +133,26 @@ class Session:
             with self.dialect.lock(self.connection, claim) as lock:
                 self.schema.forget()  # somebody may have migrated while we waited
                 yield lock
+
+    @contextmanager
+    def _made(self, dry_run: bool) -> Iterator[None]:
+        """Make the file where there is none, and take it away where the block writes nothing to it."""
+        file = self.dialect.file(self.url) if self.stands_in and not dry_run else None
+        if file is None:
+            yield
+            return
+        self.close()
+        self._connect(self.url)
+        self.stands_in = False
+        try:
+            yield
+        finally:
+            if file.exists() and not file.stat().st_size:
+                self.close()
+                file.unlink()
+                empty = self.dialect.standing_in(self.url)
+                self._connect(empty or self.url)
+                self.stands_in = empty is not None
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -98,6 +98,8 @@ def survey(project: Project) -> Survey:
         notes.append(f"{why}: {told(answer.failure, project.root)}")
     if any(isinstance(error.__cause__, ModuleNotFoundError) for error in failures):
         notes.append("tdm-seed must be able to import what they import: install it where your application is installed")
+    if answer.wants:
+        notes.append(f"if {answer.wants} is a variable: set it, take this away, and run `tdm-seed init` again")
     if not answer.migrates:
         notes.append("so leave --migrate out: migrate as you do now, before `tdm-seed upgrade`")
     elif builds_its_own(schema, answer):

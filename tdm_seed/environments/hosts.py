@@ -38,7 +38,7 @@ def check(environment: Environment, url: str) -> None:
             named = f"{host}:{port}" if port else host
             raise Protected(
                 f"the environment {environment.name!r} may not touch the host {named}",
-                hint=f"Its hosts are: {', '.join(environment.hosts) or 'none'}.",
+                hint=f"Its hosts are: {', '.join(environment.hosts) or 'none'}. If the URL is right, add this one.",
                 **environment.place("hosts"),
             )
 

@@ -68,7 +68,7 @@ class Project:
         raise UsageError(
             f"{begin} does not belong to a project",
             hint=f"A project is a folder with {MANIFESTS.as_posix()}/, {OWN_FILE} "
-            f"or [tool.tdm-seed] in its {SHARED_FILE}.",
+            f"or [tool.tdm-seed] in its {SHARED_FILE}; `tdm-seed init` begins one.",
         )
 
     @property

@@ -187,19 +187,24 @@ def _gone(seeds: Sequence[Seed], applied: Mapping[str, Applied]) -> list[Drift]:
         revision: entry for revision, entry in applied.items() if entry.state not in (State.REVERTED, State.RESET)
     }
     files = {seed.revision for seed in seeds}
-    unapplied: dict[str, list[Seed]] = {}
-    for seed in seeds:
-        if seed.revision not in active:
-            unapplied.setdefault(seed.checksum, []).append(seed)
+    unapplied = [seed for seed in seeds if seed.revision not in active]
     found = []
     for revision, entry in active.items():
         if revision in files:
             continue
-        alike = tuple(seed.revision for seed in unapplied.get(entry.checksum, []))
+        alike = tuple(seed.revision for seed in unapplied if seed.checksum == entry.checksum)
+        edited = () if alike else tuple(seed.revision for seed in unapplied if _of_one_minute(seed, entry))
         reason = "its file is gone"
         if entry.state is State.RUNNING:
             reason += ", and it was left unfinished"
         if alike:
             reason += f"; renamed to {' or '.join(alike)}?"
-        found.append(Drift(revision, entry.layer, reason, alike))
+        elif edited:
+            reason += f"; renamed to {' or '.join(edited)}, and edited?"
+        found.append(Drift(revision, entry.layer, reason, alike or edited))
     return found
+
+
+def _of_one_minute(seed: Seed, entry: Applied) -> bool:
+    """Tell whether a seed has the layer and the timestamp of one whose file is gone: two are seldom written at once."""
+    return seed.layer is entry.layer and seed.revision.split("_")[:2] == entry.seed.split("_")[:2]

@@ -84,7 +84,8 @@ def _fits_nothing(pattern: str, seeds: Sequence[Seed], candidates: Sequence[Seed
         hint = hint or f"Labels in use: {_listed(sorted(labels)) or 'none'}."
     else:
         hint = did_you_mean(pattern, _words(candidates)) or (
-            f"Scenarios: {_listed(sorted(seed.qualified_name for seed in candidates)) or 'none yet'}."
+            f"Scenarios: {_listed(sorted(seed.qualified_name for seed in candidates)) or 'none yet'}. "
+            "One that was renamed or removed is so in the manifest first."
         )
     return UsageError(message, hint=hint)
 

@@ -188,9 +188,18 @@ class SchemaVersion:
         try:
             if target.lent is None:
                 target.connection.rollback()
-            return f"The database is {_at(self.heads(target.connection))}."
+            return f"The database is {_at(self.heads(target.connection))}.{_left(target.connection)}"
         except Exception:  # what failed is being told already
             return ""
+
+
+def _left(connection: Connection) -> str:
+    """Say that a migration which failed, now or before, has left something behind, where Alembic has no way back."""
+    from alembic.ddl.impl import DefaultImpl
+
+    if DefaultImpl.get_by_dialect(connection.dialect).transactional_ddl:
+        return ""
+    return " What it had made when it failed, or was cut off before, is still there: take that back first."
 
 
 def _at(heads: tuple[str, ...]) -> str:

@@ -50,7 +50,7 @@ def test_1_there_is_no_server(project: Small, tool: Tool) -> None:
         (["upgrade", "--url", "nonsense"], "Error: this is not a database URL\n"),
         (["upgrade", "--migrate"], "Error: this project has no Alembic configuration to migrate with\n"),
         (["upgrade", "--migrate", "--dry-run"], "Error: --migrate changes the schema, which a dry run does not\n"),
-        (["downgrade"], "Error: Missing argument 'SEED|-1|base'\n  `tdm-seed downgrade --help` lists what there is.\n"),
+        (["downgrade"], "Error: Missing argument 'SEED|-N|base'\n  `tdm-seed downgrade --help` lists what there is.\n"),
         (["downgrade", "people"], "Error: 20260102_0900_people is not applied\n"),
         (["downgrade", "-1"], "Error: only 0 seeds are applied\n"),
         (["show"], "Error: Missing argument 'SEED'\n"),
@@ -244,7 +244,8 @@ def test_130_ctrl_c_keeps_what_was_finished_and_nothing_else(json: bool, project
     if json:
         assert (f'"message": "{sentence}"' in out, "") == (True, err.strip())
     else:
-        assert ("", f"Error: {sentence}") == (out, err.strip().splitlines()[-1])
+        assert ("", f"Error: {sentence}") == (out, err.strip().splitlines()[-2])
+        assert "  The same command goes on from here." == err.rstrip().splitlines()[-1]
         assert "20260101_0900_countries" in err
     assert "Traceback" not in out + err
     assert [(0,)] == project.rows("SELECT count(*) FROM people")

@@ -28,6 +28,8 @@ def test_reading_makes_no_database(project: Small, tool: Tool) -> None:
     assert "3 pending" in tool("status", "--url", url).out
     assert 1 == tool("upgrade", "--dry-run", "--url", url).code
     assert files == sorted(path.name for path in project.root.iterdir())
+    assert 2 == tool("upgrade", "nothing", "--url", url).code
+    assert not (project.root / "new.db").exists()
     project.write(COUNTRIES.replace("0900_countries.csv", "0800_tables.sql"), TABLES)
     assert 0 == tool("upgrade", "tables", "--url", url).code
     assert [(0,)] == project.rows("SELECT count(*) FROM countries", "new.db")
@@ -112,7 +114,7 @@ def test_show_tells_what_a_seed_is(project: Small, tool: Tool) -> None:
 
 def test_verify_runs_what_seeds_promise(project: Small, tool: Tool) -> None:
     """8 when one of them is broken, also in silence."""
-    assert "Nothing to verify: no applied seed has a verify.\n" == tool("verify").out
+    assert "Nothing to verify: no seed that is meant is applied and has a verify.\n" == tool("verify").out
     tool("upgrade")
     said = tool("verify")
     assert (0, "2 seeds verified, none failed.") == (said.code, said.out.splitlines()[-1])

@@ -49,6 +49,22 @@ def test_a_new_name_is_accepted(play: Playground) -> None:
         assert [] == drift(play)
 
 
+def test_a_new_name_with_an_edit_is_accepted_and_then_runs_as_an_edited_seed_does(play: Playground) -> None:
+    """By its timestamp; nothing is written before, and no row is there twice after."""
+    revision = play.item("old", 1)
+    play.ran()
+    path = play.path(revision).rename(play.path(revision).with_name(f"{revision.removesuffix('old')}new.py"))
+    path.write_text(path.read_text().replace('"old"', '"new"'))
+    with play.seeder() as seeder:
+        with pytest.raises(DriftError, match="has the timestamp of .*it was renamed"):
+            seeder.upgrade()
+        (done,) = seeder.repair(["old"])
+        assert (revision, Repaired.RENAME, path.stem) == (done.seed, done.kind, done.becomes)
+        assert ["changed"] == [step.reason for step in seeder.plan().steps]
+        seeder.upgrade()
+    assert [(1, "new")] == play.rows("SELECT id, label FROM item")
+
+
 def test_a_removal_is_accepted_and_the_rows_stay(play: Playground) -> None:
     """History says that they do."""
     revision = play.item("first", 1)

@@ -212,7 +212,7 @@ def test_a_renamed_seed_is_held_back_before_anything_runs(play: Playground, targ
 
 
 def test_the_two_ways_out_of_a_renamed_seed(play: Playground) -> None:
-    """Renamed back it is the old one, changed it is one of its own."""
+    """Renamed back it is the old one; changed, and with another timestamp, it is one of its own."""
     old = play.item("before", 1)
     play.ran()
     there = play.root / "seeds" / "reference" / f"{old.replace('before', 'after')}.py"
@@ -222,20 +222,27 @@ def test_the_two_ways_out_of_a_renamed_seed(play: Playground) -> None:
     assert [] == play.ran()
     here.rename(there)
     there.write_text(there.read_text() + "# a seed of its own\n")
+    with pytest.raises(DriftError, match="has the timestamp of"):
+        play.ran()
+    there.rename(there.with_name("20260106_0001_after.py"))
     assert ["after"] == play.ran()
 
 
 def test_a_renamed_data_seed_is_held_back_too(play: Playground) -> None:
-    """Its options go with it."""
+    """Its options go with it; where it gets the name of its table among them, it has changed, and has its timestamp."""
     old = play.seed("country", "code,name\nDE,Germany\n", suffix=".csv")
     play.ran()
     path = play.path(old)
     path.rename(path.with_name("20260105_0001_lands.csv"))
     play.write("seeds/reference/20260105_0001_lands.toml", 'table = "country"\n')
-    assert ["lands"] == play.ran()  # its options are new, so this is a change, and an upsert changes nothing
+    with pytest.raises(DriftError, match="has the timestamp of"):
+        play.ran()
+    with play.seeder() as seeder:
+        seeder.repair(["lands"])
+    assert [Changes(unchanged=1)] == [result.changes for result in play.upgrade()]
     path.with_name("20260105_0001_lands.csv").rename(path.with_name("20260105_0001_realms.csv"))
     path.with_name("20260105_0001_lands.toml").rename(path.with_name("20260105_0001_realms.toml"))
-    with pytest.raises(DriftError, match="20260105_0001_lands"):
+    with pytest.raises(DriftError, match="has the very content of 20260105_0001_lands"):
         play.ran()
 
 

@@ -183,7 +183,7 @@ CASES = (
     Case(
         "command: downgrade without a target",
         command=("downgrade",),
-        says=("Missing argument 'SEED|-1|base'",),
+        says=("Missing argument 'SEED|-N|base'",),
         hint="`tdm-seed downgrade --help` lists what there is.",
     ),
     Case(

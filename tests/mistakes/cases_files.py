@@ -263,7 +263,7 @@ CASES = (
         prepare=locked,
         word="database",
         at="dev.db.tdm-seed.lock",
-        says=("cannot make the lock file: Is a directory",),
-        hint="The folder of the database must be writable for whoever runs seeds.",
+        says=("cannot open the lock file for writing: Is a directory",),
+        hint="It and its folder must be writable for whoever runs seeds.",
     ),
 )

@@ -214,8 +214,8 @@ CASES = (
         at=f"{PY}:2",
         seed=NEW,
         table="countries",
-        says=("the database file may only be read",),
-        hint="Check its permissions.",
+        says=("the database may only be read",),
+        hint="The file and its folder must be writable for whoever runs seeds.",
     ),
     Case(
         "url: an empty database",

@@ -273,7 +273,7 @@ CASES = (
         unknown_database,
         says="there is no database 'no_such_shop' on 127.0.0.1",
         hint={
-            "postgresql": "Create it with `createdb no_such_shop`, or correct the URL.",
+            "postgresql": "Create it with `createdb -h 127.0.0.1 -p ",
             "mysql": "Create it with `CREATE DATABASE no_such_shop`, or correct the URL.",
         },
     ),

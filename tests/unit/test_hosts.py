@@ -85,7 +85,8 @@ def test_another_host_is_refused(hosts: tuple[str, ...], url: str, named: str) -
         check(environment(hosts=hosts), url)
 
     assert 7 == caught.value.exit_code
-    assert f"Its hosts are: {', '.join(hosts) or 'none'}." == caught.value.hint
+    known = ", ".join(hosts) or "none"
+    assert f"Its hosts are: {known}. If the URL is right, add this one." == caught.value.hint
 
 
 def test_a_protected_environment_lists_its_hosts() -> None:

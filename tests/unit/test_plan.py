@@ -164,6 +164,14 @@ def test_a_seed_whose_file_is_gone_is_drift() -> None:
     assert expected == made.drift
 
 
+def test_a_file_that_is_renamed_and_edited_is_known_by_its_timestamp() -> None:
+    """In the same layer: of a new seed written in that very minute, somebody must say that it is another."""
+    old = seed("old", 4)
+    (drift,) = plan([seed("new", 4), seed("other", 4, reference=True), seed("later", 5)], history(entry(old))).drift
+    reason = "its file is gone; renamed to 20260101_0004_new, and edited?"
+    assert (old.revision, reason, ("20260101_0004_new",)) == (drift.seed, drift.reason, drift.renamed_to)
+
+
 def test_of_two_files_of_one_checksum_both_may_be_the_renamed_one() -> None:
     """Both would write its rows a second time; one that is applied is another seed."""
     old = entry(seed("old", 1, checksum="same"))

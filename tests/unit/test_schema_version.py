@@ -777,6 +777,7 @@ def test_a_migration_that_fails_is_told_with_where_it_left_the_database(
     assert (str(migrations / "versions" / "bb.py"), 13) == (error.place.file, error.place.line)
     at = heads(version, url)
     where = f"The database is at {f'revision {at[0]}' if at else 'no revision yet'}."
+    where += " What it had made when it failed, or was cut off before, is still there: take that back first."
     assert f"Correct it, or what it works on, then run the command again. {where}" == error.hint
 
 

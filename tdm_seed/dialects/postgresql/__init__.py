@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.postgresql import constraints, copy, emptying, identity, lock, script
-from tdm_seed.dialects.postgresql.errors import translate
+from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import TdmSeedError
@@ -90,9 +89,7 @@ class PostgreSQL(Dialect):
 
     def creation(self, url: URL) -> str | None:
         """Give createdb, which asks for the password."""
-        given = {"-h": url.query.get("host", url.host), "-p": url.query.get("port", url.port), "-U": url.username}
-        options = [word for flag, value in given.items() if value for word in (flag, str(value))]
-        return shlex.join(["createdb", *options, str(url.database)])
+        return creation(url)
 
     def identity(self, url: URL) -> tuple[Any, ...]:
         """Look into the query too: ``?host=/run/postgresql`` is how a socket is named."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import psycopg
 from psycopg import errors
@@ -82,6 +83,13 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
     )
 
 
+def creation(url: URL) -> str:
+    """Write the command of the shell that makes the database of a URL; it asks for the password."""
+    given = {"-h": url.query.get("host", url.host), "-p": url.query.get("port", url.port), "-U": url.username}
+    options = [word for flag, value in given.items() if value for word in (flag, str(value))]
+    return shlex.join(["createdb", *options, str(url.database)])
+
+
 def _unreachable(error: psycopg.Error, url: URL) -> TdmSeedError:
     """Read libpq's text, which is all there is before a session exists."""
     text = " ".join(str(error).split()).partition(" Is the server running")[0]
@@ -99,7 +107,7 @@ def _unreachable(error: psycopg.Error, url: URL) -> TdmSeedError:
     if "does not exist" in text and "database" in text:
         return DatabaseError(
             f"there is no database {url.database!r} on {url.host or 'this server'}",
-            hint=f"Create it with `createdb {url.database}`, or correct the URL.",
+            hint=f"Create it with `{creation(url)}`, or correct the URL.",
         )
     if "does not exist" in text and "role" in text:
         return DatabaseError(f"the server knows no user {url.username!r}", hint="Correct the URL, or create the role.")

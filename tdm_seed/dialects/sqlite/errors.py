@@ -29,7 +29,8 @@ def translate(error: sqlite3.Error, path: Path | None) -> TdmSeedError:
             hint="Does its folder exist, and may you read and write there?",
         )
     if "readonly" in text or "read-only" in text:
-        return DatabaseError("the database file may only be read", file=path, hint="Check its permissions.")
+        hint = "The file and its folder must be writable for whoever runs seeds."
+        return DatabaseError("the database may only be read", file=path, hint=hint)
     if "not a database" in text:
         return DatabaseError("this file is no SQLite database", file=path, hint="Check the path in the URL.")
     if "disk is full" in text or "disk I/O" in text:
