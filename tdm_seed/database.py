@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed import faking, randomness
-from tdm_seed.dialects.base import AS_IT_IS, Dialect, StatementFailed
+from tdm_seed.dialects.base import AS_IT_IS, Dialect
+from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.refusing import checked_statements, writes_to_own
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import SeedError, UsageError, VerificationFailed

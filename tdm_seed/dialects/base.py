@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from tdm_seed.dialects import orphans
 from tdm_seed.dialects.autocommit import commits_by_itself
 from tdm_seed.dialects.emptying import Emptying
+from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.dialects.wording import plain
@@ -32,15 +33,6 @@ class HeldLock(Protocol):
 
     def check(self) -> None:
         """Raise ``Locked`` when the database has taken the lock away (its connection was cut)."""
-
-
-class StatementFailed(Exception):
-    """A statement of a script was refused; ``line`` counts within the script, ``cause`` is the driver's exception."""
-
-    def __init__(self, line: int | None, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.line = line
-        self.cause = cause
 
 
 @dataclass
@@ -268,6 +260,9 @@ class Dialect(Emptying):
         """Append rows in the fastest way there is; values fit the columns already.
 
         Gives the number of rows that the database says it kept, or that were sent where it says nothing.
+
+        Raises:
+            RowRefused: one was refused, where the database tells which.
         """
         options = {"preserve_rowcount": True, **self.options_for_keys(table, columns)}
         statement, loaded, remaining = sa.insert(table).execution_options(**options), 0, iter(rows)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import DatabaseError, SeedError
+from tdm_seed.loading.counted import Counted
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.ordering import any_order
 from tdm_seed.loading.pointing import Pointing
@@ -46,8 +46,10 @@ class Append:
         Raises:
             DatabaseError: a trigger or rule kept rows out.
         """
-        counted = _Counted(numbered)
-        return self._proven(self.dialect.load(self.connection, self.table, self.names, counted), counted.total)
+        counted = Counted(numbered)
+        with counted.naming():
+            loaded = self.dialect.load(self.connection, self.table, self.names, counted)
+        return self._proven(loaded, counted.total)
 
     def insert(self, source: Source) -> int:
         """Append in one INSERT … SELECT: references are looked up in sets, and rows may point to one another.
@@ -91,19 +93,6 @@ class Append:
 
     def _count(self) -> int:
         return int(self.connection.scalar(sa.select(sa.func.count()).select_from(self.table)) or 0)
-
-
-class _Counted:
-    """Values of rows, counted on their way."""
-
-    def __init__(self, numbered: Iterator[Numbered]) -> None:
-        self.total = 0
-        self._numbered = numbered
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        for _, values in self._numbered:
-            self.total += 1
-            yield values
 
 
 def kept_out(connection: Connection, dialect: Dialect, table: sa.Table, expected: int, kept: int) -> DatabaseError:

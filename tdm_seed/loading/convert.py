@@ -51,7 +51,7 @@ def converter(kind: sa.types.TypeEngine[Any], *, nullable: bool = True, digits: 
     def apply(value: Any) -> Any:
         if value is None:
             return None
-        if not value and isinstance(value, CsvText):
+        if type(value) is CsvText and not value:
             return "" if takes_empty else None
         return convert(value)
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
+from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.errors import SeedError, TdmSeedError
 from tdm_seed.loading.append import Append
 from tdm_seed.loading.convert import CsvText
@@ -237,6 +238,10 @@ class Writer:
             yield
         except TdmSeedError as error:
             raise error.located(table=table.name, file=rows.origin.file if rows else None) from error.__cause__
+        except RowRefused as refused:
+            translated = self.dialect.translate_error(refused.cause)
+            place = rows.origin.place(refused.number) if rows and refused.number is not None else {}
+            raise translated.located(table=table.name, **place) from refused.cause
         except self.dialect.driver_errors as error:
             translated = self.dialect.translate_error(error)
             raise translated.located(table=table.name, file=rows.origin.file if rows else None) from error

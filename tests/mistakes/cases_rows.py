@@ -325,6 +325,7 @@ CASES = (
         at=f"{PY}:2",
         seed=NEW,
         table="countries",
+        row=1,
         says=("another row has the same value in (countries.code)",),
         hint="A row with this key exists already; db.upsert changes it instead of adding a second one.",
     ),

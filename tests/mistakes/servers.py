@@ -587,6 +587,7 @@ CASES = (
         line=2,
         row={"postgresql": 2},
         table="item",
+        row=2,
         says={
             "postgresql": 'duplicate key value violates unique constraint "item_pkey": Key (id)=(1) already exists.',
             "mysql": "Duplicate entry '1' for key 'PRIMARY'",

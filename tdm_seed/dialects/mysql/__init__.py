@@ -13,8 +13,9 @@ from pymysql.constants import CLIENT
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.base import Dialect, HeldLock, StatementFailed
-from tdm_seed.dialects.mysql import checks, lock, reflected
+from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.dialects.failed import StatementFailed
+from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, reflected
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
@@ -86,6 +87,7 @@ class MySQL(Dialect):
         )
 
         checks.watch(engine)
+        local_infile.install(engine)
 
         @sa.event.listens_for(engine, "connect")
         def connect(connection: pymysql.Connection[Any], _record: object) -> None:
@@ -186,6 +188,12 @@ class MySQL(Dialect):
             return self.run(connection, statement.text, [statement])[0]
         except StatementFailed as failed:
             raise StatementFailed(statement.line, failed.cause) from failed.cause
+
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Append rows with LOAD DATA where both sides allow it, else with INSERTs of many rows."""
+        return insert.load(connection, table, columns, rows)
 
     def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
         """CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types."""

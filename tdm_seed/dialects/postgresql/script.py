@@ -9,7 +9,7 @@ import psycopg
 from psycopg import pq
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.base import StatementFailed
+from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.statements import Statement
 
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.EMPTY_QUERY)

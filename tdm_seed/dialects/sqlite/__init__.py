@@ -16,7 +16,7 @@ from tdm_seed.dialects.autocommit import refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
-from tdm_seed.dialects.sqlite import foreign_keys
+from tdm_seed.dialects.sqlite import foreign_keys, insert
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.sqlite.hearing import Heard
 from tdm_seed.dialects.statements import Statement
@@ -190,6 +190,12 @@ class SQLite(Dialect):
             return nullcontext(Uncut())
         path = path.resolve()
         return file_lock(path.with_name(path.name + ".tdm-seed.lock"), claim)
+
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Append rows with INSERTs of many rows each."""
+        return insert.load(connection, table, columns, rows)
 
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Serve IS, for which SQLite builds no index by itself."""
