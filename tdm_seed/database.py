@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -20,8 +20,10 @@ from tdm_seed.dialects.refusing import checked_statements, writes_to_own
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.errors import SeedError, UsageError, VerificationFailed
 from tdm_seed.history import History
+from tdm_seed.loading.columnar import Columns
 from tdm_seed.loading.sources import RowsFile
 from tdm_seed.loading.writer import Where, Writer
+from tdm_seed.revisions.beside import data_file
 from tdm_seed.schema import Schema
 from tdm_seed.values import Changes, Seed, Transaction
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 #: A dry run takes everything back, so rows of a chunk seed would all stand in one transaction; more are refused.
 DRY_RUN_CHUNK_ROWS = 100_000
+
+#: What is given to be written.
+Rows = Iterable[Any] | Columns
 
 
 class Database:
@@ -57,8 +62,9 @@ class Database:
         self._schema = schema
         self._seed = seed
         self._environment = environment
-        self._dry_run = dry_run
         self.writer = Writer(connection, dialect, schema)
+        if dry_run and seed.transaction is Transaction.CHUNK:
+            self.writer.most = DRY_RUN_CHUNK_ROWS
         #: Changes per table, and the volumes that the seed asked for: what goes into the history.
         self.changes: dict[str, Changes] = {}
         self.volumes: dict[str, int] = {}
@@ -78,8 +84,9 @@ class Database:
     def upsert(
         self,
         table: str,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Rows,
         *,
+        columns: Sequence[str] | None = None,
         key: str | Collection[str] | None = None,
         insert_only: Collection[str] = (),
         missing: Literal["keep", "delete"] = "keep",
@@ -97,17 +104,24 @@ class Database:
         """
         target = self._target(table)
         return self._count(
-            target, self.writer.upsert(target, rows, key=key, insert_only=insert_only, missing=missing, where=where)
+            target,
+            self.writer.upsert(
+                target, rows, columns=columns, key=key, insert_only=insert_only, missing=missing, where=where
+            ),
         )
 
-    def insert(self, table: str, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> Changes:
+    def insert(self, table: str, rows: Rows | Mapping[str, Any], *, columns: Sequence[str] | None = None) -> Changes:
         """Add a row or rows that are not there yet."""
-        return self.load(table, [rows] if isinstance(rows, Mapping) else rows)
+        return self.load(table, [rows] if isinstance(rows, Mapping) else rows, columns=columns)
 
-    def load(self, table: str, rows: Iterable[Mapping[str, Any]]) -> Changes:
-        """Append many rows, streamed, in the fastest way the database has."""
+    def load(self, table: str, rows: Rows, *, columns: Sequence[str] | None = None) -> Changes:
+        """Append many rows, streamed, in the fastest way the database has.
+
+        Rows are dicts, or with ``columns`` tuples; or a file; or whatever offers the Arrow PyCapsule stream, such as a
+        frame of polars, pandas or DuckDB, which needs the extra ``arrow``.
+        """
         target = self._target(table)
-        return self._count(target, self.writer.append(target, self._bounded(rows)))
+        return self._count(target, self.writer.append(target, rows, columns=columns))
 
     def delete(
         self,
@@ -204,15 +218,23 @@ class Database:
 
     def csv(self, name: str | None = None) -> RowsFile:
         """Read the CSV beside the seed, or another one named in ``data``; values take their column's type."""
-        return self._file(name, ".csv")
+        return data_file(self._seed, self._environment.project.root, "csv", name)
 
     def json(self, name: str | None = None) -> RowsFile:
         """Read a JSON list of objects beside the seed, or another one named in ``data``."""
-        return self._file(name, ".json")
+        return data_file(self._seed, self._environment.project.root, "json", name)
 
     def jsonl(self, name: str | None = None) -> RowsFile:
         """Read JSON Lines, one object a line, beside the seed, or another file named in ``data``."""
-        return self._file(name, ".jsonl")
+        return data_file(self._seed, self._environment.project.root, "jsonl", name)
+
+    def parquet(self, name: str | None = None) -> RowsFile:
+        """Read the Parquet file beside the seed, or another one named in ``data``; needs the extra ``arrow``."""
+        return data_file(self._seed, self._environment.project.root, "parquet", name)
+
+    def arrow(self, name: str | None = None) -> RowsFile:
+        """Read the file of Arrow IPC beside the seed, or another one named in ``data``; needs the extra ``arrow``."""
+        return data_file(self._seed, self._environment.project.root, "arrow", name)
 
     # ---- volumes, randomness, clock ---------------------------------------------------------------------------------
 
@@ -354,38 +376,6 @@ class Database:
         self.changes[name] = self.changes.get(name, Changes()) + changes
         self.written[name] = table
         return changes
-
-    def _bounded(self, rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-        if not (self._dry_run and self._seed.transaction is Transaction.CHUNK) or isinstance(rows, RowsFile):
-            return rows
-        return self._few(rows)
-
-    def _few(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        for number, row in enumerate(rows, 1):
-            if number > DRY_RUN_CHUNK_ROWS:
-                raise SeedError(
-                    f"loads more than {DRY_RUN_CHUNK_ROWS} rows in chunks, which a dry run cannot take back",
-                    seed=self._seed.revision,
-                    hint="Look at the plan instead, or lower the volume for the dry run with --volume.",
-                )
-            yield row
-
-    def _file(self, name: str | None, suffix: str) -> RowsFile:
-        path = self._seed.path.with_suffix(suffix) if name is None else self._seed.path.parent / name
-        if path not in self._seed.files:
-            beside = path.name if name is None else name
-            raise SeedError(
-                f"{beside} is not part of this seed" + ("" if path.exists() else ", and there is no such file"),
-                hint=f'Declare it so that its content counts in the checksum: data = ["{beside}"].'
-                if path.exists()
-                else f"Put it beside {self._seed.path.name}.",
-            )
-        if path.suffix not in (".csv", ".json", ".jsonl") or path.suffix != suffix:
-            raise SeedError(
-                f"{path.name} cannot be read with db.{suffix.lstrip('.')}",
-                hint="db.csv, db.json and db.jsonl each read files of that suffix; any other is opened as files are.",
-            )
-        return RowsFile(path, self._shown(path))
 
     def _shown(self, path: Path) -> str:
         root = self._environment.project.root

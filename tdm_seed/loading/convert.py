@@ -37,15 +37,20 @@ def plain_json(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
-def converter(kind: sa.types.TypeEngine[Any], *, nullable: bool = True, digits: int | None = None) -> Converter:
+def converter(
+    kind: sa.types.TypeEngine[Any], *, nullable: bool = True, digits: int | None = None, json_text: bool = False
+) -> Converter:
     """Give the function that converts a value for a column of this type; None passes.
 
     Text is read as the column's type (a CSV has nothing else), decimals are rounded half up to the column's scale as
     PostgreSQL does, and times with a zone become UTC where the column keeps none. An empty CSV field is NULL, or empty
-    text where the column is not ``nullable``. ``digits`` is how many of a decimal the database keeps. The function
-    raises ValueError or TypeError for a value that does not fit.
+    text where the column is not ``nullable``. ``digits`` is how many of a decimal the database keeps. ``json_text``
+    says that text for JSON is JSON, as it is in a CSV. The function raises ValueError or TypeError for a value that
+    does not fit.
     """
     convert = _by_type(kind, digits)
+    if json_text and isinstance(kind, sa.JSON):
+        convert = _parsed
     takes_empty = not nullable and isinstance(kind, sa.String)
 
     def apply(value: Any) -> Any:
@@ -215,7 +220,12 @@ def _bytes(value: Any) -> bytes:
 
 def _json(value: Any) -> Any:
     """Parse text from a CSV; anything else is JSON already. A bare string in Python stays that string."""
-    if isinstance(value, CsvText):
+    return _parsed(value) if isinstance(value, CsvText) else _plain(value)
+
+
+def _parsed(value: Any) -> Any:
+    """Parse text; anything else is JSON already."""
+    if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError as error:

@@ -57,7 +57,10 @@ def converted(table: sa.Table, given: Sequence[Given], rows: Rows, *, digits: in
     Raises:
         SeedError: a value does not fit, with file, line or row, column and value.
     """
-    converters = [converter(one.holds.type, nullable=bool(one.column.nullable), digits=digits) for one in given]
+    converters = [
+        converter(one.holds.type, nullable=bool(one.column.nullable), digits=digits, json_text=rows.json_text)
+        for one in given
+    ]
     known = [fits(one.holds.type, digits) for one in given]
     while batch := list(islice(rows.numbered, _TOGETHER)):
         numbers, values = zip(*batch, strict=True)

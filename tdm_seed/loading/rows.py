@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from tdm_seed.errors import SeedError
+from tdm_seed.loading import columnar
+from tdm_seed.loading.columnar import Batches, Columns
+from tdm_seed.loading.formats import COLUMNAR
 from tdm_seed.loading.sources import Row, RowsFile
 
+_VALUES = 'db.load("country", [("AT", "Austria")], columns=["code", "name"]).'
 _SHAPE = 'Rows are a list, or any iterable, of dicts such as {"code": "AT", "name": "Austria"}.'
 
 
@@ -37,19 +42,35 @@ class Origin:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows with the same columns, streamed: ``columns`` in order, then tuples with the number each came from."""
+    """Rows with the same columns, streamed: ``columns`` in order, then tuples with the number each came from.
+
+    ``batches`` are the same rows as columns, where they come as such: whoever takes them leaves ``numbered`` alone.
+    ``json_text`` says that text for a JSON column is JSON, as columns have no other way to hold it.
+    """
 
     columns: tuple[str, ...]
     numbered: Iterator[tuple[int, tuple[Any, ...]]]
     origin: Origin = Origin()
+    batches: Batches | None = None
+    json_text: bool = False
 
 
-def rows_of(given: Iterable[Any]) -> Rows | None:
+def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None) -> Rows | None:
     """Look at the first row for the columns and stream the rest; None when there is no row at all.
 
+    With ``columns``, rows are tuples or lists of their values; without, dicts.
+
     Raises:
-        SeedError: a row is no dict, or later rows have other columns than the first.
+        SeedError: a row is not what it must be, or later rows have other columns than the first.
     """
+    if columns is not None and isinstance(given, (RowsFile, Columns)):
+        raise SeedError("columns= names the values of tuples, but these rows name theirs", hint="Leave columns= out.")
+    if isinstance(given, RowsFile) and given.format in COLUMNAR:
+        return _of_columns(given.path, Origin(given.shown))
+    if isinstance(given, Columns):
+        return _of_columns(given, Origin())
+    if columns is not None:
+        return _of_sequences(given, columns)
     if isinstance(given, RowsFile):
         origin = Origin(given.shown, given.counts_lines)
         numbered: Iterator[tuple[int, Row]] = given.numbered()
@@ -63,14 +84,43 @@ def rows_of(given: Iterable[Any]) -> Rows | None:
         return None
     if not isinstance(first[1], Mapping):
         raise SeedError(_difference(first[1], ()), hint=_SHAPE, **origin.place(first[0]))
-    columns = tuple(first[1])
-    if not columns or not all(isinstance(column, str) for column in columns):
+    names = tuple(first[1])
+    if not names or not all(isinstance(name, str) for name in names):
         raise SeedError(
             "a row must name at least one column, and columns by text",
             hint='Such as {"code": "AT", "name": "Austria"}.',
             **origin.place(first[0]),
         )
-    return Rows(columns, _tuples(chain((first,), numbered), columns, origin), origin)
+    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin)
+
+
+def _of_columns(given: Columns | Path, origin: Origin) -> Rows | None:
+    """Take rows from columns."""
+    found = columnar.read(given, origin.file)
+    return None if found is None else Rows(found.names, enumerate(found.rows(), 1), origin, found, json_text=True)
+
+
+def _of_sequences(given: Iterable[Any], columns: Sequence[str]) -> Rows | None:
+    """Take rows that are the values alone, in the order of the columns."""
+    names = (columns,) if isinstance(columns, str) else tuple(columns)
+    if not names or len(set(names)) < len(names):
+        raise SeedError(f"columns= must name every column once: {', '.join(names)}", hint='columns=["code", "name"].')
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        raise SeedError(f"rows are wanted, not {type(given).__name__}", hint=_VALUES)
+    numbered = _values(given, len(names))
+    first = next(numbered, None)
+    return None if first is None else Rows(names, chain((first,), numbered))
+
+
+def _values(given: Iterable[Any], size: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    for number, row in enumerate(given, 1):
+        if isinstance(row, (str, bytes, Mapping)) or not isinstance(row, Sequence):
+            said = f"with columns=, a row must be a tuple of values, not {type(row).__name__}"
+            raise SeedError(said, hint=_VALUES, row=number)
+        if len(row) != size:
+            hint = "Give None where a row has no value."
+            raise SeedError(f"this row has {len(row)} values, and columns= names {size}", hint=hint, row=number)
+        yield number, tuple(row)
 
 
 def _tuples(

@@ -1,4 +1,4 @@
-"""Reading rows from CSV, JSON and JSON Lines, one at a time, each with the line or place that it came from."""
+"""Reading rows from files of data, one at a time, each with the line or place that it came from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tdm_seed.errors import SeedError
+from tdm_seed.loading import columnar
+from tdm_seed.loading.compression import damaged, open_bytes, open_text
 from tdm_seed.loading.convert import CsvText
+from tdm_seed.loading.formats import format_of
 
 Row = Mapping[str, Any]
 
@@ -43,29 +46,39 @@ class RowsFile:
 
     def numbered(self) -> Iterator[tuple[int, Row]]:
         """Give each row with its line (CSV, JSON Lines) or its place in the list (JSON), from 1."""
-        reader = {".csv": _csv, ".json": _json, ".jsonl": _jsonl}[self.path.suffix.lower()]
+        reader = {"csv": _csv, "json": _json, "jsonl": _jsonl}.get(self.format, _columnar)
         try:
             yield from reader(self)
         except UnicodeDecodeError as error:
-            line = _first_undecodable(self.path)
+            line = _first_undecodable(self)
             raise SeedError("not UTF-8 text", file=self.shown, line=line, hint="Save the file as UTF-8.") from error
+        except Exception as error:
+            if not damaged(self.path, error):
+                raise
+            hint = "It was not written to its end, or was changed on its way: compress it again."
+            raise SeedError(f"cannot be decompressed: {error}", file=self.shown, hint=hint) from error
+
+    @property
+    def format(self) -> str:
+        """The format, by the name's ending."""
+        return format_of(self.path.name) or "csv"
 
     def header(self) -> tuple[str, ...]:
         """Name the columns of a CSV; nothing for files that name them in every row."""
-        if self.path.suffix.lower() != ".csv":
+        if self.format != "csv":
             return ()
-        with self.path.open(encoding="utf-8-sig", newline="") as stream:
+        with open_text(self.path, self.shown, newline="") as stream:
             return tuple(next(csv.reader(stream), ()))
 
     @property
     def counts_lines(self) -> bool:
         """Whether ``numbered`` gives lines of the file."""
-        return self.path.suffix.lower() != ".json"
+        return self.format in ("csv", "jsonl")
 
 
-def _first_undecodable(path: Path) -> int | None:
+def _first_undecodable(source: RowsFile) -> int | None:
     """Find the line that is not UTF-8; the decoder itself counts within its buffer."""
-    with path.open("rb") as stream:
+    with open_bytes(source.path, source.shown) as stream:
         for line, text in enumerate(stream, 1):
             try:
                 text.decode()
@@ -78,7 +91,7 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
     """Read RFC 4180 with a header line; quoted fields may span lines."""
     if csv.field_size_limit() < LARGEST_FIELD:
         csv.field_size_limit(LARGEST_FIELD)  # one for the process; raising it takes nothing away from others
-    with source.path.open(encoding="utf-8-sig", newline="") as stream:
+    with open_text(source.path, source.shown, newline="") as stream:
         reader = csv.reader(stream, strict=True)
         line = 1
         try:
@@ -134,7 +147,8 @@ def _check_header(header: Sequence[str], shown: str) -> None:
 
 def _json(source: RowsFile) -> Iterator[tuple[int, Row]]:
     """Read a list of objects; numbers with a point stay exact. The whole file is in memory, unlike JSON Lines."""
-    text = source.path.read_text(encoding="utf-8-sig")
+    with open_text(source.path, source.shown) as stream:
+        text = stream.read()
     try:
         rows = _parsed(text)
     except json.JSONDecodeError as error:
@@ -155,7 +169,7 @@ def _json(source: RowsFile) -> Iterator[tuple[int, Row]]:
 
 def _jsonl(source: RowsFile) -> Iterator[tuple[int, Row]]:
     """Read one object per line, skipping blank lines."""
-    with source.path.open(encoding="utf-8-sig") as stream:
+    with open_text(source.path, source.shown) as stream:
         for line, text in enumerate(stream, 1):
             if not text.strip():
                 continue
@@ -170,6 +184,13 @@ def _jsonl(source: RowsFile) -> Iterator[tuple[int, Row]]:
                     f"{_KINDS[type(row)]} where an object is expected", file=source.shown, line=line, hint=_OBJECT
                 )
             yield line, row
+
+
+def _columnar(source: RowsFile) -> Iterator[tuple[int, Row]]:
+    """Read Parquet or Arrow's own format, batch by batch."""
+    if found := columnar.read(source.path, source.shown):
+        for place, values in enumerate(found.rows(), 1):
+            yield place, dict(zip(found.names, values, strict=True))
 
 
 def _said(error: json.JSONDecodeError) -> str:

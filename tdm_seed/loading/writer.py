@@ -14,6 +14,7 @@ from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.errors import SeedError, TdmSeedError
 from tdm_seed.loading.append import Append
+from tdm_seed.loading.columnar import Columns
 from tdm_seed.loading.convert import CsvText
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.references import Given, understand
@@ -38,6 +39,8 @@ class Writer:
     connection: Connection
     dialect: Dialect
     schema: Schema
+    #: Rows that one call may bring: None where there is no limit.
+    most: int | None = None
     given_numbers: set[str] = field(default_factory=set)
     chosen_numbers: set[str] = field(default_factory=set)
     _behind: dict[str, sa.Table] = field(default_factory=dict)
@@ -46,15 +49,16 @@ class Writer:
     def upsert(
         self,
         table: sa.Table,
-        rows: Iterable[Any],
+        rows: Iterable[Any] | Columns,
         *,
+        columns: Sequence[str] | None = None,
         key: str | Collection[str] | None = None,
         insert_only: Collection[str] = (),
         missing: Literal["keep", "delete"] = "keep",
         where: Where | None = None,
     ) -> Changes:
         """Bring rows into the state that is given; see ``Database.upsert``."""
-        found = rows_of(rows)
+        found = self._rows(rows, columns)
         if missing not in ("keep", "delete"):
             raise SeedError(f"missing={missing!r} is not known", table=table.name, hint="Use 'keep' or 'delete'.")
         if where is not None and missing == "keep":
@@ -94,9 +98,11 @@ class Writer:
                 self._note_numbers(table, names)
             return changes
 
-    def append(self, table: sa.Table, rows: Iterable[Any]) -> Changes:
+    def append(
+        self, table: sa.Table, rows: Iterable[Any] | Columns, *, columns: Sequence[str] | None = None
+    ) -> Changes:
         """Add rows that are not there yet, in the fastest way there is."""
-        found = rows_of(rows)
+        found = self._rows(rows, columns)
         if found is None:
             self._look_at_header(table, rows)
             return Changes()
@@ -160,6 +166,14 @@ class Writer:
         if numbered is not None:
             self._note_numbers(table, [numbered.name] if names_number else [])
 
+    def _rows(self, given: Iterable[Any] | Columns, columns: Sequence[str] | None) -> Rows | None:
+        found = rows_of(given, columns)
+        return (
+            found
+            if found is None or self.most is None
+            else replace(found, numbered=_few(found.numbered, self.most), batches=None)
+        )
+
     def _understand(self, table: sa.Table, rows: Rows) -> list[Given]:
         """Match the columns of the rows with the table's; what is wrong with them stands in the first row or line."""
         try:
@@ -167,7 +181,7 @@ class Writer:
         except SeedError as error:
             raise error.located(**rows.origin.head) from error.__cause__
 
-    def _look_at_header(self, table: sa.Table, rows: Iterable[Any]) -> None:
+    def _look_at_header(self, table: sa.Table, rows: Iterable[Any] | Columns) -> None:
         """Look at the columns of a CSV that holds no rows: a file of another kind may seem so."""
         header = rows.header() if isinstance(rows, RowsFile) else ()
         if isinstance(rows, RowsFile) and header:
@@ -245,6 +259,16 @@ class Writer:
         except self.dialect.driver_errors as error:
             translated = self.dialect.translate_error(error)
             raise translated.located(table=table.name, file=rows.origin.file if rows else None) from error
+
+
+def _few(numbered: Iterator[tuple[int, tuple[Any, ...]]], most: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    for count, row in enumerate(numbered, 1):
+        if count > most:
+            raise SeedError(
+                f"loads more than {most} rows in chunks, which a dry run cannot take back",
+                hint="Look at the plan instead, or lower the volume for the dry run with --volume.",
+            )
+        yield row
 
 
 def _keyed(

@@ -1,4 +1,4 @@
-"""A data seed: a CSV, JSON or JSON Lines file without a script, upserted into the table of its name."""
+"""A data seed: a file of rows without a script, upserted into the table of its name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tdm_seed.errors import SeedError
+from tdm_seed.loading.formats import format_of
 from tdm_seed.revisions.files import decode, read, shown
 from tdm_seed.revisions.headers import FIELDS, Given, first_paragraph
 from tdm_seed.revisions.spelling import did_you_mean
 from tdm_seed.values import Seed
-
-SUFFIXES = (".csv", ".json", ".jsonl")
 
 _HEADER = tuple(field for field in FIELDS if field != "data")  # the seed is its data
 _OWN = ("table", "key", "insert_only")
@@ -122,7 +121,7 @@ class DataScript:
             beside = f"{self._seed.revision}.toml"
             error.hint = f'{error.hint} If it is called otherwise than the seed: table = "…" in {beside} beside it.'
             raise
-        rows = getattr(db, self._seed.path.suffix.lower().lstrip("."))()
+        rows = getattr(db, format_of(self._seed.path.name) or "csv")()
         db.upsert(options.table or self._seed.name, rows, key=options.key, insert_only=options.insert_only)
 
     def verify(self, db: Any) -> None:

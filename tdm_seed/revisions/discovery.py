@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tdm_seed.errors import SeedError, UsageError
-from tdm_seed.revisions.data_seed import SUFFIXES
+from tdm_seed.loading.formats import SUFFIXES, format_of
 from tdm_seed.revisions.files import shown
 from tdm_seed.revisions.naming import renaming, wrong_name
 from tdm_seed.revisions.reading import Reading
@@ -148,7 +148,7 @@ def _outside(folder: _Folder, stem: str, names: list[str], root: str, strays: _S
     """Note files that are named like seeds and lie in no layer."""
     if not wrong_name(stem):
         for name in names:
-            if os.path.splitext(name)[1].lower() in (*_SCRIPTS, *SUFFIXES):
+            if os.path.splitext(name)[1].lower() in _SCRIPTS or format_of(name):
                 path = os.path.join(folder.path, name)
                 error = SeedError(
                     "is named like a seed and lies in no layer, so it would never run",

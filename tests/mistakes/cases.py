@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mistakes import (
+    cases_columns,
     cases_commands,
     cases_data,
     cases_files,
@@ -24,6 +25,7 @@ CASES = (
     *cases_python.CASES,
     *cases_sql.CASES,
     *cases_data.CASES,
+    *cases_columns.CASES,
     *cases_rows.CASES,
     *cases_history.CASES,
     *cases_files.CASES,

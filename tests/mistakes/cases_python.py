@@ -511,7 +511,7 @@ CASES = (
         at=f"{PY}:4",
         seed=NEW,
         says=("towns.csv cannot be read with db.json",),
-        hint="db.csv, db.json and db.jsonl each read files of that suffix",
+        hint="db.csv, db.json, db.jsonl, db.parquet and db.arrow each read files of that suffix",
     ),
     Case(
         "python: a file opened past the checksum",

@@ -82,7 +82,7 @@ class ServerCase:
     word: str = "database"
     line: int | None = None
     table: str | None = None
-    row: int | Mapping[str, int] | None = None
+    row: int | None = None
     column: str | None = None
     file: str | None = None
     in_seed: bool = False
@@ -585,7 +585,6 @@ CASES = (
         'def upgrade(db):\n    db.load("item", [{"id": 8}, {"id": 1}])\n',
         in_seed=True,
         line=2,
-        row={"postgresql": 2},
         table="item",
         row=2,
         says={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,8 +84,7 @@ def tells(case: ServerCase, kind: str, told: Said) -> None:
     for part in case.wording(case.hint, kind):
         assert part in error["hint"]
     file = f"seeds/reference/{NEW}{case.suffix}" if case.in_seed else case.file
-    row = case.row.get(kind) if isinstance(case.row, Mapping) else case.row
-    place = {"seed": NEW if case.in_seed else None, "file": file, "line": case.line, "row": row}
+    place = {"seed": NEW if case.in_seed else None, "file": file, "line": case.line, "row": case.row}
     assert place == {part: error[part] for part in place}
     for part, value in (("table", case.table), ("column", case.column)):
         assert value is None or value == error[part]

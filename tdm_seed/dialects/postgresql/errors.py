@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 import psycopg
@@ -12,8 +11,6 @@ from sqlalchemy.engine import URL
 from tdm_seed.dialects.wording import OWN_WORDS, place
 from tdm_seed.errors import DatabaseError, Locked, TdmSeedError, UsageError
 
-#: How the server says which row of a COPY it was at.
-_COPIED = re.compile(r"COPY .*, line (\d+)")
 _STILL_NEEDED = "Remove the rows that point to it first."
 
 _HINTS: tuple[tuple[type[psycopg.Error], str], ...] = (
@@ -73,14 +70,7 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
     hint = next((text for kind, text in _HINTS if isinstance(error, kind)), diagnostics.message_hint or OWN_WORDS)
     if isinstance(error, errors.ForeignKeyViolation) and message.startswith("update or delete"):
         hint = _STILL_NEEDED
-    row = _COPIED.match(diagnostics.context or "")
-    return DatabaseError(
-        message,
-        hint=hint,
-        table=diagnostics.table_name,
-        row=int(row[1]) if row else None,
-        column=diagnostics.column_name,
-    )
+    return DatabaseError(message, hint=hint, table=diagnostics.table_name, column=diagnostics.column_name)
 
 
 def creation(url: URL) -> str:
