@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects import orphans
+from tdm_seed.dialects.appending import Appending
 from tdm_seed.dialects.autocommit import commits_by_itself
 from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.failed import StatementFailed
@@ -47,7 +48,7 @@ class _Deferral:
 _DEFERRAL = "tdm_seed_deferral"
 
 
-class Dialect(Emptying):
+class Dialect(Appending, Emptying):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -10,14 +10,14 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import DatabaseError, SeedError
-from tdm_seed.loading.counted import Counted
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.ordering import any_order
 from tdm_seed.loading.pointing import Pointing
 from tdm_seed.loading.references import Given
-from tdm_seed.loading.relation import Numbered, Source
+from tdm_seed.loading.relation import Source
 from tdm_seed.loading.resolve import look_up, refuse_dangling
 from tdm_seed.loading.rows import Rows
+from tdm_seed.loading.streaming import Streaming
 from tdm_seed.schema import default_key
 
 
@@ -40,16 +40,14 @@ class Append:
         """The columns that are filled."""
         return [one.column.name for one in self.given]
 
-    def stream(self, numbered: Iterator[Numbered]) -> int:
+    def stream(self) -> int:
         """Load rows as they come and give their number.
 
         Raises:
             DatabaseError: a trigger or rule kept rows out.
         """
-        counted = Counted(numbered)
-        with counted.naming():
-            loaded = self.dialect.load(self.connection, self.table, self.names, counted)
-        return self._proven(loaded, counted.total)
+        sent, kept = Streaming(self.connection, self.dialect, self.table, self.given, self.rows).run()
+        return self._proven(kept, sent)
 
     def insert(self, source: Source) -> int:
         """Append in one INSERT … SELECT: references are looked up in sets, and rows may point to one another.

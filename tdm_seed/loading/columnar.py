@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Rows that are taken from columns at a time: of 200 bytes each, they stay in a processor's cache.
 TOGETHER = 16_384
+#: Bytes that they take at most: rows may be long.
+_BYTES = 1 << 24
 
 
 @runtime_checkable
@@ -37,10 +39,15 @@ class Batches:
     ``at_hand`` says that taking them runs nobody's code, so that nobody uses the connection meanwhile.
     """
 
-    names: tuple[str, ...]
+    schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
     file: str | None = None
     at_hand: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.schema.names)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the remaining rows as tuples of Python's values.
@@ -88,10 +95,11 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
     pa = pyarrow("a file of columns" if isinstance(source, Path) else "a frame", shown)
     with _readable(shown):
         if isinstance(source, Path):
-            names, found = _file(source)
+            schema, found = _file(source)
         else:
             stream = pa.RecordBatchReader.from_stream(source)
-            names, found = stream.schema.names, iter(stream)
+            schema, found = stream.schema, iter(stream)
+    names = schema.names
     if len(set(names)) < len(names):
         raise SeedError(
             f"a column's name stands there twice: {', '.join(names)}", file=shown, hint="Rename one of them."
@@ -100,24 +108,24 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
     first = next(parts, None)
     if first is None:
         return None
-    return Batches(tuple(names), chain((first,), parts), shown, not isinstance(source, pa.RecordBatchReader))
+    return Batches(schema, chain((first,), parts), shown, not isinstance(source, pa.RecordBatchReader))
 
 
-def _file(path: Path) -> tuple[list[str], Iterator[pa.RecordBatch]]:
+def _file(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     import pyarrow as pa
     from pyarrow import ipc, parquet
 
     if path.suffix.lower() == ".parquet":
         file = parquet.ParquetFile(path, pre_buffer=False)  # reading ahead, it would hold whole row groups
-        return file.schema_arrow.names, file.iter_batches(batch_size=TOGETHER)
+        return file.schema_arrow, file.iter_batches(batch_size=TOGETHER)
     opened = pa.OSFile(str(path))
     whole = opened.read(6) == b"ARROW1"
     opened.seek(0)
     if not whole:
         stream = ipc.open_stream(opened)
-        return stream.schema.names, iter(stream)
+        return stream.schema, iter(stream)
     found = ipc.open_file(opened)
-    return found.schema.names, (found.get_batch(place) for place in range(found.num_record_batches))
+    return found.schema, (found.get_batch(place) for place in range(found.num_record_batches))
 
 
 def _parts(batches: Iterator[pa.RecordBatch], shown: str | None) -> Iterator[pa.RecordBatch]:
@@ -126,8 +134,9 @@ def _parts(batches: Iterator[pa.RecordBatch], shown: str | None) -> Iterator[pa.
             batch = next(batches, None)
         if batch is None:
             return
-        for begin in range(0, batch.num_rows, TOGETHER):
-            yield batch.slice(begin, TOGETHER)
+        size = max(1, min(TOGETHER, batch.num_rows * _BYTES // max(1, batch.nbytes)))
+        for begin in range(0, batch.num_rows, size):
+            yield batch.slice(begin, size)
 
 
 @contextmanager

@@ -45,13 +45,15 @@ class Rows:
     """Rows with the same columns, streamed: ``columns`` in order, then tuples with the number each came from.
 
     ``batches`` are the same rows as columns, where they come as such: whoever takes them leaves ``numbered`` alone.
-    ``json_text`` says that text for a JSON column is JSON, as columns have no other way to hold it.
+    ``text`` is the CSV that holds the same rows. ``json_text`` says that text for a JSON column is JSON: columns have
+    no other way to hold it.
     """
 
     columns: tuple[str, ...]
     numbered: Iterator[tuple[int, tuple[Any, ...]]]
     origin: Origin = Origin()
     batches: Batches | None = None
+    text: RowsFile | None = None
     json_text: bool = False
 
 
@@ -91,7 +93,8 @@ def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None
             hint='Such as {"code": "AT", "name": "Austria"}.',
             **origin.place(first[0]),
         )
-    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin)
+    text = given if isinstance(given, RowsFile) and given.format == "csv" else None
+    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, text=text)
 
 
 def _of_columns(given: Columns | Path, origin: Origin) -> Rows | None:
@@ -114,7 +117,7 @@ def _of_sequences(given: Iterable[Any], columns: Sequence[str]) -> Rows | None:
 
 def _values(given: Iterable[Any], size: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
     for number, row in enumerate(given, 1):
-        if isinstance(row, (str, bytes, Mapping)) or not isinstance(row, Sequence):
+        if type(row) is not tuple and (isinstance(row, (str, bytes, Mapping)) or not isinstance(row, Sequence)):
             said = f"with columns=, a row must be a tuple of values, not {type(row).__name__}"
             raise SeedError(said, hint=_VALUES, row=number)
         if len(row) != size:

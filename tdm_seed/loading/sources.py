@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,9 +47,15 @@ class RowsFile:
 
     def numbered(self) -> Iterator[tuple[int, Row]]:
         """Give each row with its line (CSV, JSON Lines) or its place in the list (JSON), from 1."""
-        reader = {"csv": _csv, "json": _json, "jsonl": _jsonl}.get(self.format, _columnar)
+        yield from self._read({"csv": _csv, "json": _json, "jsonl": _jsonl}.get(self.format, _columnar)(self))
+
+    def after(self, header: Sequence[str], size: int, lines: int) -> Iterator[tuple[int, Row]]:
+        """Give the rows of a CSV behind so many bytes, on which so many lines stand."""
+        yield from self._read(_rest(self, header, size, lines))
+
+    def _read(self, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
         try:
-            yield from reader(self)
+            yield from rows
         except UnicodeDecodeError as error:
             line = _first_undecodable(self)
             raise SeedError("not UTF-8 text", file=self.shown, line=line, hint="Save the file as UTF-8.") from error
@@ -93,36 +100,56 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
         csv.field_size_limit(LARGEST_FIELD)  # one for the process; raising it takes nothing away from others
     with open_text(source.path, source.shown, newline="") as stream:
         reader = csv.reader(stream, strict=True)
-        line = 1
         try:
             header = next(reader, None)
-            if not header:
-                raise SeedError(
-                    "the file is empty: the first line must name the columns",
-                    file=source.shown,
-                    line=1,
-                    hint="Such as: code,name. Below it, each line is a row.",
-                )
-            _check_header(header, source.shown)
-            line = reader.line_num + 1
-            for fields in reader:
-                if fields:
-                    if len(fields) != len(header):
-                        raise SeedError(
-                            f"{len(fields)} fields, but the header names {len(header)} columns",
-                            file=source.shown,
-                            line=line,
-                            hint="Is a comma inside a value not quoted, or a quote not closed?",
-                        )
-                    yield line, dict(zip(header, map(CsvText, fields), strict=True))
-                line = reader.line_num + 1
         except csv.Error as error:
+            raise _no_csv(source, 1, error) from error
+        if not header:
             raise SeedError(
-                f"this is not CSV: {error}",
+                "the file is empty: the first line must name the columns",
                 file=source.shown,
-                line=line,
-                hint="A value in quotes ends with one before the next comma; a quote inside of it is written twice.",
-            ) from error
+                line=1,
+                hint="Such as: code,name. Below it, each line is a row.",
+            )
+        _check_header(header, source.shown)
+        yield from _records(source, header, reader, 0)
+
+
+def _rest(source: RowsFile, header: Sequence[str], size: int, lines: int) -> Iterator[tuple[int, Row]]:
+    """Read the records behind so many bytes and lines."""
+    with open_bytes(source.path, source.shown) as content:
+        while size and (passed := content.read(min(size, 1 << 18))):
+            size -= len(passed)
+        with io.TextIOWrapper(content, encoding="utf-8", newline="") as stream:
+            yield from _records(source, header, csv.reader(stream, strict=True), lines)
+
+
+def _records(source: RowsFile, header: Sequence[str], reader: Any, lines: int) -> Iterator[tuple[int, Row]]:
+    """Give what a reader reads from now on; it began behind so many lines."""
+    line = lines + reader.line_num + 1
+    try:
+        for fields in reader:
+            if fields:
+                if len(fields) != len(header):
+                    raise SeedError(
+                        f"{len(fields)} fields, but the header names {len(header)} columns",
+                        file=source.shown,
+                        line=line,
+                        hint="Is a comma inside a value not quoted, or a quote not closed?",
+                    )
+                yield line, dict(zip(header, map(CsvText, fields), strict=True))
+            line = lines + reader.line_num + 1
+    except csv.Error as error:
+        raise _no_csv(source, line, error) from error
+
+
+def _no_csv(source: RowsFile, line: int, error: csv.Error) -> SeedError:
+    return SeedError(
+        f"this is not CSV: {error}",
+        file=source.shown,
+        line=line,
+        hint="A value in quotes ends with one before the next comma; a quote inside of it is written twice.",
+    )
 
 
 def _check_header(header: Sequence[str], shown: str) -> None:

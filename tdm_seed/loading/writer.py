@@ -115,7 +115,7 @@ class Writer:
                 with self._source(table, given, found) as relation:
                     count = work.insert(relation)
             else:
-                count = work.stream(converted(table, given, found, digits=self.dialect.decimal_digits))
+                count = work.stream()
             self._note_numbers(table, names)
             return Changes(inserted=count)
 
@@ -171,7 +171,7 @@ class Writer:
         return (
             found
             if found is None or self.most is None
-            else replace(found, numbered=_few(found.numbered, self.most), batches=None)
+            else replace(found, numbered=_few(found.numbered, self.most), batches=None, text=None)
         )
 
     def _understand(self, table: sa.Table, rows: Rows) -> list[Given]:

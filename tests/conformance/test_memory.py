@@ -72,4 +72,4 @@ def test_memory_does_not_grow_with_a_file_of_columns(place: Place, tmp_path: Pat
         file = tmp_path / f"{count}.parquet"
         parquet.write_table(columns, file, row_group_size=10_000)
         peaks.append(peak(place.url, tmp_path / f"for {count}", "load", str(file), count))
-    assert peaks[1] - peaks[0] < MAY_GROW
+    assert peaks[1] - peaks[0] < 2 * MAY_GROW  # of what would be 100 MB as dicts

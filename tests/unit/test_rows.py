@@ -101,10 +101,10 @@ def test_what_a_frame_calls_its_text_does_not_matter() -> None:
     assert [(1, ("x",)), (2, ("y",)), (3, (None,))] == taken(frame)[1]
 
 
-@pytest.mark.parametrize("given", [[], iter(()), TABLE.slice(0, 0), pl.DataFrame({"id": []})], ids=str)
-def test_nothing_is_no_rows(given: Any) -> None:
+def test_nothing_is_no_rows() -> None:
     """Whatever holds it."""
-    assert rows_of(given) is None
+    for given in ([], iter(()), TABLE.slice(0, 0), pl.DataFrame({"id": []})):
+        assert rows_of(given) is None
 
 
 def test_nanoseconds_that_nobody_keeps_are_refused() -> None:

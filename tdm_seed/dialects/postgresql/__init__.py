@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
+from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
-from tdm_seed.dialects.postgresql import constraints, copy, emptying, identity, lock, script
+from tdm_seed.dialects.failed import RowRefused
+from tdm_seed.dialects.postgresql import blocks, constraints, copy, emptying, identity, lock, script, text
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
@@ -62,6 +64,8 @@ class PostgreSQL(Dialect):
     tokenizer: ClassVar[str] = "postgres"
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, psycopg.Error)
     numbering_restarts: ClassVar[bool] = True
+    #: Bytes of a CSV from which it is sent as it stands.
+    text_from: ClassVar[int] = text.FROM
 
     def url(self, url: URL) -> URL:
         """Use psycopg, drop or respell what is asyncpg's, and say what libpq would take from variables.
@@ -182,6 +186,28 @@ class PostgreSQL(Dialect):
         if self.redirects_rows(table):
             return super().load(connection, table, columns, rows)
         return copy.load(connection, table, columns, rows)
+
+    def load_text(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes
+    ) -> Taken:
+        """Send the file as it stands, up to the first record that the server may read in another way than we do."""
+        if self.redirects_rows(table):
+            return Taken()
+        try:
+            with self.savepoint(connection):
+                return text.load(connection, table, columns, content, line_end, self.text_from)
+        except (RowRefused, psycopg.DataError, psycopg.IntegrityError):
+            return Taken()
+
+    def load_columns(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], schema: Any, batches: Iterator[Any],
+        plainly: Plainly, *, at_hand: bool,
+    ) -> Taken | None:  # fmt: skip
+        """Append with COPY in its binary format, from blocks of our own."""
+        if self.redirects_rows(table):
+            return None
+        with self.savepoint(connection):
+            return blocks.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
 
     def fill_source(
         self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]

@@ -1,0 +1,59 @@
+"""The part of the contract that appends what is a file or columns already, without making rows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+#: Appends the rows of one batch of columns by the plain way; the number is that of the rows before it.
+Plainly = Callable[[Any, int], int]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a database has taken: ``rows`` were sent, and ``kept`` are there.
+
+    Of a file, they stand on so many ``lines`` in so many bytes (``size``) behind its header.
+    """
+
+    rows: int = 0
+    kept: int = 0
+    size: int = 0
+    lines: int = 0
+
+
+class Appending:
+    """Ways to append that only some databases have; what is not taken goes the plain way, with the same outcome."""
+
+    def load_text(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes
+    ) -> Taken:
+        """Append the records of a CSV, from where ``content`` stands, as far as the database reads them as we do.
+
+        Where it refuses one, nothing is kept, so that the plain way can say which.
+        """
+        return Taken()
+
+    def load_columns(
+        self,
+        connection: Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        schema: Any,
+        batches: Iterator[Any],
+        plainly: Plainly,
+        *,
+        at_hand: bool,
+    ) -> Taken | None:
+        """Append batches of Arrow's columns, those that need converting ``plainly``; None: no batch was taken.
+
+        ``at_hand`` says that nobody uses the connection while batches are taken.
+
+        Raises:
+            RowRefused: a row was refused, where the database tells which.
+        """
+        return None

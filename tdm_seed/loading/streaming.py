@@ -1,0 +1,82 @@
+"""Loading rows as they come: as the bytes or columns that they are where the database takes those, else one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.appending import Taken
+from tdm_seed.dialects.base import Dialect
+from tdm_seed.dialects.failed import RowRefused
+from tdm_seed.loading.columnar import Batches
+from tdm_seed.loading.compression import damaged, open_bytes
+from tdm_seed.loading.counted import Counted
+from tdm_seed.loading.references import Given
+from tdm_seed.loading.relation import converted
+from tdm_seed.loading.rows import Rows
+from tdm_seed.loading.sources import RowsFile
+
+
+@dataclass
+class Streaming:
+    """One stream of rows into a table."""
+
+    connection: Connection
+    dialect: Dialect
+    table: sa.Table
+    given: Sequence[Given]
+    rows: Rows
+
+    def run(self) -> tuple[int, int]:
+        """Load all rows; give how many were sent, and how many the database kept."""
+        if self.rows.batches is not None:
+            taken = self._columns(self.rows.batches)
+            return self._plainly(self.rows) if taken is None else (taken.rows, taken.kept)
+        if self.rows.text is not None:
+            taken = self._text(self.rows.text)
+            if taken.rows:
+                after = self.rows.text.after(self.rows.columns, taken.size, taken.lines)
+                rest = ((line, tuple(row.values())) for line, row in after)
+                sent, kept = self._plainly(replace(self.rows, numbered=rest))
+                return taken.rows + sent, taken.kept + kept
+        return self._plainly(self.rows)
+
+    @property
+    def _names(self) -> list[str]:
+        return [one.column.name for one in self.given]
+
+    def _plainly(self, rows: Rows) -> tuple[int, int]:
+        counted = Counted(converted(self.table, self.given, rows, digits=self.dialect.decimal_digits))
+        with counted.naming():
+            kept = self.dialect.load(self.connection, self.table, self._names, counted)
+        return counted.total, kept
+
+    def _columns(self, batches: Batches) -> Taken | None:
+        def plainly(batch: Any, before: int) -> int:
+            return self._plainly(replace(self.rows, numbered=enumerate(batches.of(batch), before + 1)))[1]
+
+        try:
+            at_hand, target = batches.at_hand, (self.connection, self.table, self._names)
+            return self.dialect.load_columns(*target, batches.schema, batches.batches, plainly, at_hand=at_hand)
+        except RowRefused as refused:
+            refused.number = refused.number or refused.place + 1
+            raise
+
+    def _text(self, file: RowsFile) -> Taken:
+        """Offer the file behind its header, where that is one line and tells how lines end."""
+        try:
+            with open_bytes(file.path, file.shown) as content:
+                line = content.readline()
+                end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+                if not line.endswith(end) or line.count(b'"') % 2 or b"\r" in line.removesuffix(end):
+                    return Taken()
+                taken = self.dialect.load_text(self.connection, self.table, self._names, content, end)
+                return replace(taken, size=len(line) + taken.size, lines=1 + taken.lines)
+        except Exception as error:
+            if not damaged(file.path, error):
+                raise
+            return Taken()  # whoever reads it row by row will say so
