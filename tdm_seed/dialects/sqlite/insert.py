@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.binding import bound
 from tdm_seed.dialects.failed import RowRefused
+from tdm_seed.dialects.sqlite import foreign_keys
 
 #: Rows per INSERT. Of 10 columns, 1 row at a time 500,000 rows/s, 100 rows 758,000, more no better.
 BATCH = 100
@@ -41,7 +42,9 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
             try:
                 loaded += cursor.execute(statement, list(chain.from_iterable(batch))).rowcount
             except sqlite3.IntegrityError as error:
-                raise RowRefused(sent + _refused(cursor, insert + one, batch), error) from error
+                place = _refused(cursor, insert + one, batch)
+                foreign_keys.note_orphan(driver, error, insert + one, batch[place], many=False)
+                raise RowRefused(sent + place, error) from error
             sent += len(batch)
     finally:
         cursor.close()
