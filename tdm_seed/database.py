@@ -62,9 +62,13 @@ class Database:
         self._schema = schema
         self._seed = seed
         self._environment = environment
-        self.writer = Writer(connection, dialect, schema)
-        if dry_run and seed.transaction is Transaction.CHUNK:
-            self.writer.most = DRY_RUN_CHUNK_ROWS
+        self.writer = Writer(
+            connection,
+            dialect,
+            schema,
+            most=DRY_RUN_CHUNK_ROWS if dry_run and seed.transaction is Transaction.CHUNK else None,
+            rebuild=not dry_run and seed.transaction is Transaction.SEED and environment.rebuild == "allow",
+        )
         #: Changes per table, and the volumes that the seed asked for: what goes into the history.
         self.changes: dict[str, Changes] = {}
         self.volumes: dict[str, int] = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -28,6 +29,20 @@ class Taken:
 
 class Appending:
     """Ways to append that only some databases have; what is not taken goes the plain way, with the same outcome."""
+
+    #: Whether ``bare`` does anything.
+    rebuilds: ClassVar[bool] = False
+
+    def about(self, connection: Connection, table: sa.Table) -> int:
+        """Estimate how many rows a table holds, in no time."""
+        return 0
+
+    def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
+        """Relieve a table of what is quicker to build than to maintain while many rows come, for the block.
+
+        In the same transaction and exactly as it was, or it stays.
+        """
+        return nullcontext()
 
     def load_text(
         self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes

@@ -123,6 +123,7 @@ def build(
     if now is not None:
         clock = _clock(now)
         overrides["now"] = clock.isoformat() if clock else "today"
+    protected = given["protected"].boolean(environ) if "protected" in given else False
     return Environment(
         name=manifest.name,
         project=project,
@@ -134,11 +135,11 @@ def build(
         now=clock,
         locale=given["locale"].text(environ) if "locale" in given else "en_US",
         reset=cast(Reset, choice("reset", RESETS, "confirm")),
-        protected=given["protected"].boolean(environ) if "protected" in given else False,
+        protected=protected,
         keep=words("keep"),
         volumes=counts,
         overrides=overrides,
-        rebuild=cast(Rebuild, choice("rebuild", REBUILDS, "allow")),
+        rebuild=cast(Rebuild, choice("rebuild", REBUILDS, "never" if protected else "allow")),
         given_url=url if url is not None else _text(given.get("url", project.url)),
         given_source=_text(given.get("source")),
         environ=dict(environ),

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import DatabaseError, SeedError
+from tdm_seed.loading.large import bare
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.ordering import any_order
 from tdm_seed.loading.pointing import Pointing
@@ -30,6 +31,8 @@ class Append:
     table: sa.Table
     given: Sequence[Given]
     rows: Rows
+    #: Whether a large load may take indexes down and build them again.
+    rebuild: bool = False
     _there: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +49,11 @@ class Append:
         Raises:
             DatabaseError: a trigger or rule kept rows out.
         """
-        sent, kept = Streaming(self.connection, self.dialect, self.table, self.given, self.rows).run()
+        expected = self.rows.expected
+        with bare(self.connection, self.dialect, self.table, expected or 0, self.rebuild):
+            waits = self.rebuild and expected is None
+            stream = Streaming(self.connection, self.dialect, self.table, self.given, self.rows, waits)
+            sent, kept = stream.run()
         return self._proven(kept, sent)
 
     def insert(self, source: Source) -> int:
@@ -68,7 +75,8 @@ class Append:
                 .from_select(self.names, values, include_defaults=False)
                 .execution_options(preserve_rowcount=True, **self.dialect.options_for_keys(self.table, self.names))
             )
-            loaded = self.connection.execute(statement).rowcount
+            with bare(self.connection, self.dialect, self.table, source.total, self.rebuild):
+                loaded = self.connection.execute(statement).rowcount
             if waiting:
                 pointing.point()
         return self._proven(int(loaded), source.total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -43,6 +43,8 @@ class Batches:
     batches: Iterator[pa.RecordBatch]
     file: str | None = None
     at_hand: bool = True
+    #: How many rows they hold, where that is known.
+    expected: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,10 +97,11 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
     pa = pyarrow("a file of columns" if isinstance(source, Path) else "a frame", shown)
     with _readable(shown):
         if isinstance(source, Path):
-            schema, found = _file(source)
+            schema, found, expected = _file(source)
         else:
             stream = pa.RecordBatchReader.from_stream(source)
             schema, found = stream.schema, iter(stream)
+            expected = len(source) if isinstance(source, Sized) else None
     names = schema.names
     if len(set(names)) < len(names):
         raise SeedError(
@@ -108,24 +111,26 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
     first = next(parts, None)
     if first is None:
         return None
-    return Batches(schema, chain((first,), parts), shown, not isinstance(source, pa.RecordBatchReader))
+    return Batches(schema, chain((first,), parts), shown, not isinstance(source, pa.RecordBatchReader), expected)
 
 
-def _file(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def _file(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch], int | None]:
     import pyarrow as pa
     from pyarrow import ipc, parquet
 
     if path.suffix.lower() == ".parquet":
         file = parquet.ParquetFile(path, pre_buffer=False)  # reading ahead, it would hold whole row groups
-        return file.schema_arrow, file.iter_batches(batch_size=TOGETHER)
+        return file.schema_arrow, file.iter_batches(batch_size=TOGETHER), file.metadata.num_rows
     opened = pa.OSFile(str(path))
     whole = opened.read(6) == b"ARROW1"
     opened.seek(0)
     if not whole:
         stream = ipc.open_stream(opened)
-        return stream.schema, iter(stream)
+        return stream.schema, iter(stream), None
     found = ipc.open_file(opened)
-    return found.schema, (found.get_batch(place) for place in range(found.num_record_batches))
+    places = range(found.num_record_batches)
+    first = found.get_batch(0).num_rows if places else 0
+    return found.schema, (found.get_batch(place) for place in places), first * len(places)
 
 
 def _parts(batches: Iterator[pa.RecordBatch], shown: str | None) -> Iterator[pa.RecordBatch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -55,6 +55,8 @@ class Rows:
     batches: Batches | None = None
     text: RowsFile | None = None
     json_text: bool = False
+    #: About how many they are, where that can be told without reading them.
+    expected: int | None = None
 
 
 def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None) -> Rows | None:
@@ -94,13 +96,16 @@ def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None
             **origin.place(first[0]),
         )
     text = given if isinstance(given, RowsFile) and given.format == "csv" else None
-    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, text=text)
+    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, text=text, expected=_expected(given))
 
 
 def _of_columns(given: Columns | Path, origin: Origin) -> Rows | None:
     """Take rows from columns."""
     found = columnar.read(given, origin.file)
-    return None if found is None else Rows(found.names, enumerate(found.rows(), 1), origin, found, json_text=True)
+    if found is None:
+        return None
+    numbered = enumerate(found.rows(), 1)
+    return Rows(found.names, numbered, origin, found, json_text=True, expected=found.expected)
 
 
 def _of_sequences(given: Iterable[Any], columns: Sequence[str]) -> Rows | None:
@@ -112,7 +117,13 @@ def _of_sequences(given: Iterable[Any], columns: Sequence[str]) -> Rows | None:
         raise SeedError(f"rows are wanted, not {type(given).__name__}", hint=_VALUES)
     numbered = _values(given, len(names))
     first = next(numbered, None)
-    return None if first is None else Rows(names, chain((first,), numbered))
+    return None if first is None else Rows(names, chain((first,), numbered), expected=_expected(given))
+
+
+def _expected(given: Iterable[Any]) -> int | None:
+    if isinstance(given, RowsFile):
+        return given.expected()
+    return len(given) if isinstance(given, Sized) else None
 
 
 def _values(given: Iterable[Any], size: int) -> Iterator[tuple[int, tuple[Any, ...]]]:

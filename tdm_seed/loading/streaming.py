@@ -15,6 +15,7 @@ from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.loading.columnar import Batches
 from tdm_seed.loading.compression import damaged, open_bytes
 from tdm_seed.loading.counted import Counted
+from tdm_seed.loading.large import load
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import converted
 from tdm_seed.loading.rows import Rows
@@ -30,6 +31,8 @@ class Streaming:
     table: sa.Table
     given: Sequence[Given]
     rows: Rows
+    #: Whether a load of rows, whose number nobody knows, may take indexes down once it has become large.
+    rebuild: bool = False
 
     def run(self) -> tuple[int, int]:
         """Load all rows; give how many were sent, and how many the database kept."""
@@ -52,7 +55,7 @@ class Streaming:
     def _plainly(self, rows: Rows) -> tuple[int, int]:
         counted = Counted(converted(self.table, self.given, rows, digits=self.dialect.decimal_digits))
         with counted.naming():
-            kept = self.dialect.load(self.connection, self.table, self._names, counted)
+            kept = load(self.connection, self.dialect, self.table, self._names, iter(counted), self.rebuild)
         return counted.total, kept
 
     def _columns(self, batches: Batches) -> Taken | None:

@@ -41,6 +41,8 @@ class Writer:
     schema: Schema
     #: Rows that one call may bring: None where there is no limit.
     most: int | None = None
+    #: Whether a large load may take indexes down and build them again.
+    rebuild: bool = False
     given_numbers: set[str] = field(default_factory=set)
     chosen_numbers: set[str] = field(default_factory=set)
     _behind: dict[str, sa.Table] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class Writer:
             given = self._understand(table, found)
             names = [one.column.name for one in given]
             self._before_drawing(table, names)
-            work = Append(self.connection, self.dialect, table, given, found)
+            work = Append(self.connection, self.dialect, table, given, found, self.rebuild)
             if self_references(table) or any(one.looks_up is not None for one in given):
                 with self._source(table, given, found) as relation:
                     count = work.insert(relation)

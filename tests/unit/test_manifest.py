@@ -50,6 +50,14 @@ def test_an_empty_manifest_has_defaults(tmp_path: Path) -> None:
     assert ({}, {}, "allow", None) == (found.volumes, found.overrides, found.rebuild, found.source)
 
 
+@pytest.mark.parametrize(("more", "rebuild"), [("", "never"), ('rebuild = "allow"', "allow")])
+def test_a_protected_environment_keeps_its_indexes_unless_it_says_otherwise(
+    tmp_path: Path, more: str, rebuild: str
+) -> None:
+    """To take one down locks its table for everybody."""
+    assert rebuild == read(tmp_path, dev=f'protected = true\nhosts = ["db"]\n{more}').rebuild
+
+
 def test_every_key_is_read(tmp_path: Path) -> None:
     """In its own type."""
     found = read(

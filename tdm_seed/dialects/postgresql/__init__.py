@@ -16,7 +16,17 @@ from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import RowRefused
-from tdm_seed.dialects.postgresql import blocks, constraints, copy, emptying, identity, lock, script, text
+from tdm_seed.dialects.postgresql import (
+    blocks,
+    constraints,
+    copy,
+    emptying,
+    identity,
+    lock,
+    rebuild,
+    script,
+    text,
+)
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
@@ -64,6 +74,7 @@ class PostgreSQL(Dialect):
     tokenizer: ClassVar[str] = "postgres"
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, psycopg.Error)
     numbering_restarts: ClassVar[bool] = True
+    rebuilds: ClassVar[bool] = True
     #: Bytes of a CSV from which it is sent as it stands.
     text_from: ClassVar[int] = text.FROM
 
@@ -125,6 +136,7 @@ class PostgreSQL(Dialect):
         """Fix the time zone of the transaction, since literals without one depend on it."""
         with super().transaction(connection, write=write) as transaction:
             connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
+            rebuild.forget_postponed(connection)
             yield transaction
 
     @contextmanager
@@ -160,6 +172,7 @@ class PostgreSQL(Dialect):
         """Fire deferred constraints now; later ALTERs would fail with "pending trigger events" otherwise."""
         try:
             connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+            rebuild.build_postponed(connection)
         except sa.exc.DBAPIError as error:
             raise self.translate_error(error) from error
 
@@ -208,6 +221,14 @@ class PostgreSQL(Dialect):
             return None
         with self.savepoint(connection):
             return blocks.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
+
+    def about(self, connection: Connection, table: sa.Table) -> int:
+        """Take the size of the file and how densely the last ANALYZE found it filled."""
+        return rebuild.about(connection, table)
+
+    def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
+        """Take down indexes, keys and constraints of a plain table that nobody else uses."""
+        return rebuild.bare(connection, table)
 
     def fill_source(
         self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]

@@ -16,7 +16,7 @@ from tdm_seed.dialects.autocommit import refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
-from tdm_seed.dialects.sqlite import foreign_keys, insert
+from tdm_seed.dialects.sqlite import foreign_keys, insert, rebuild
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.sqlite.hearing import Heard
 from tdm_seed.dialects.statements import Statement
@@ -57,6 +57,7 @@ class SQLite(Dialect):
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, sqlite3.Error)
     folds_table_names: ClassVar[bool] = True
     numbering_restarts: ClassVar[bool] = True
+    rebuilds: ClassVar[bool] = True
     decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
 
@@ -196,6 +197,14 @@ class SQLite(Dialect):
     ) -> int:
         """Append rows with INSERTs of many rows each."""
         return insert.load(connection, table, columns, rows)
+
+    def about(self, connection: Connection, table: sa.Table) -> int:
+        """Take the largest rowid for it."""
+        return rebuild.about(connection, table)
+
+    def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
+        """Drop its indexes, but for those of its constraints."""
+        return rebuild.bare(connection, table)
 
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Serve IS, for which SQLite builds no index by itself."""

@@ -1,0 +1,63 @@
+"""A table without its indexes for the length of a large load; afterwards they are what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.base import AS_IT_IS
+
+#: Those that were made by a CREATE INDEX, in its words. What stands for a constraint has none, and cannot be dropped.
+_INDEXES = sa.text(
+    'SELECT i.name, i.sql, p."unique" FROM sqlite_master i JOIN pragma_index_list(:table) p ON p.name = i.name '
+    "WHERE i.type = 'index' AND i.sql IS NOT NULL ORDER BY i.name"
+)
+#: Whether a trigger runs for each row, which may look others up.
+_TRIGGERS = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table COLLATE NOCASE")
+#: Whether rows of any table point to this one by other columns than its primary key: a unique index serves them.
+_POINTED = sa.text(
+    "SELECT count(*) FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) k "
+    'WHERE t.type = \'table\' AND k."table" = :table COLLATE NOCASE AND k."to" IS NOT NULL'
+)
+_ANALYSED = sa.text("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")
+
+
+def about(connection: Connection, table: sa.Table) -> int:
+    """Take the largest rowid for the number of rows; a table without one is counted."""
+    quoted = connection.dialect.identifier_preparer.format_table(table)
+    try:
+        found = connection.exec_driver_sql(f"SELECT max(rowid) FROM {quoted}").scalar()
+    except sa.exc.OperationalError:
+        found = connection.scalar(sa.select(sa.func.count()).select_from(table))
+    return max(0, int(found or 0))
+
+
+@contextmanager
+def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
+    """Drop the indexes of a table and create them again at the end of the block, in the words they were created in.
+
+    Where the block raises, the caller's rollback brings them back. A table with triggers keeps its indexes.
+    """
+    name = {"table": table.name}
+    if table.schema is not None or connection.scalar(_TRIGGERS, name):
+        yield
+        return
+    pointed = bool(connection.scalar(_POINTED, name))
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    taken = []
+    for index in connection.execute(_INDEXES, name).all():
+        if index.unique and pointed:
+            continue
+        try:
+            connection.exec_driver_sql(f"DROP INDEX {quote(index.name)}", execution_options=AS_IT_IS)
+        except sa.exc.OperationalError:  # whoever makes the rows is reading with it
+            break
+        taken.append(index)
+    yield
+    for index in taken:
+        connection.exec_driver_sql(index.sql, execution_options=AS_IT_IS)
+    if connection.scalar(_ANALYSED):
+        connection.exec_driver_sql(f"ANALYZE {quote(table.name)}", execution_options=AS_IT_IS)

@@ -1,0 +1,67 @@
+"""Loading many rows: from when on a table is better off without its indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.base import Dialect
+from tdm_seed.dialects.failed import RowRefused
+
+#: Rows that make a load large. They are held back until it is known whether there are as many.
+LARGE = 20_000
+#: How many new rows, as a part of those in the table, make up for building its indexes again.
+PART = 0.5
+
+Rows = Iterator[Sequence[Any]]
+
+
+def load(
+    connection: Connection, dialect: Dialect, table: sa.Table, columns: Sequence[str], rows: Rows, rebuild: bool
+) -> int:
+    """Append rows in the fastest way there is, and give the number that the database kept.
+
+    How many will come is not known. So rows go into a table that holds others as they always do, until they are so
+    many that building its indexes again would have cost no more; what comes after that goes in without. Whatever the
+    number, that costs at most about twice the better of the two ways.
+
+    Raises:
+        RowRefused: the database refused one.
+    """
+    if not (rebuild and dialect.rebuilds):
+        return dialect.load(connection, table, columns, rows)
+    few = list(islice(rows, LARGE))
+    if len(few) < LARGE:
+        return dialect.load(connection, table, columns, few)
+    rows, loaded, sent = chain(few, rows), 0, 0
+    worth = _worth(connection, dialect, table)
+    if worth > LARGE:
+        loaded, sent = dialect.load(connection, table, columns, islice(rows, worth)), worth
+        few = list(islice(rows, 1))
+        if not few:
+            return loaded
+        rows = chain(few, rows)
+    try:
+        with dialect.bare(connection, table):
+            return loaded + dialect.load(connection, table, columns, rows)
+    except RowRefused as refused:
+        raise RowRefused(refused.place + sent, refused.cause) from refused.cause
+
+
+def bare(
+    connection: Connection, dialect: Dialect, table: sa.Table, rows: int, rebuild: bool
+) -> AbstractContextManager[object]:
+    """Relieve a table of its indexes while so many rows go into it, if they are many enough."""
+    if not rebuild or rows < LARGE or rows < _worth(connection, dialect, table):
+        return nullcontext()
+    return dialect.bare(connection, table)
+
+
+def _worth(connection: Connection, dialect: Dialect, table: sa.Table) -> int:
+    """Give the number of new rows that make up for building the indexes of all rows again."""
+    return round(dialect.about(connection, table) * PART)
