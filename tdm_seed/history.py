@@ -34,12 +34,17 @@ class History:
     @property
     def own_tables(self) -> frozenset[str]:
         """The tables that belong to the tool and not to the data."""
-        return frozenset((self.table_name, f"{self.table_name}_lock", self.baseline_table))
+        return frozenset((self.table_name, f"{self.table_name}_lock", self.baseline_table, self.checkpoint_table))
 
     @property
     def baseline_table(self) -> str:
         """The table with the rows that were there before the first seed."""
         return f"{self.table_name}_baseline"
+
+    @property
+    def checkpoint_table(self) -> str:
+        """The table with what unfinished seeds have committed in chunks."""
+        return f"{self.table_name}_chunks"
 
     @cached_property
     def table(self) -> sa.Table:

@@ -23,7 +23,7 @@ _STATES = ("applied", "pending", "drift", "skipped", "unlisted")
 #: How a seed's rows become visible. Chunks are committed together until they can be loaded apart.
 _COMMITS = {
     Transaction.SEED: "as one",
-    Transaction.CHUNK: "as one",
+    Transaction.CHUNK: "in chunks",
     Transaction.NONE: "each statement",
 }
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from tdm_seed import faking
+from tdm_seed.chunked import ChunkedDatabase, Run
 from tdm_seed.database import Database
-from tdm_seed.dialects.base import HeldLock
+from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.engine.clock import TODAY, as_applied
 from tdm_seed.engine.mistakes import seed_errors, verifying
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.unended import unended
+from tdm_seed.environments import Environment
 from tdm_seed.environments.urls import concealed
-from tdm_seed.errors import Locked, TdmSeedError
+from tdm_seed.errors import DriftError, Locked, SeedError, TdmSeedError
 from tdm_seed.revisions import Script, open_script
+from tdm_seed.schema import Schema
 from tdm_seed.values import Action, Applied, Seed, State, Step, StepResult, Transaction, total
 
 #: What else is to be known of a seed that commits each statement, when one of them fails.
@@ -51,8 +55,12 @@ class Promise:
         started, begun = datetime.now(UTC), time.monotonic()
         with seed_errors(session, seed):
             script = open_script(seed, session.environment.project.root, session.names)
+            if step.action is Action.CONTINUE:
+                self._same_run(seed)
             if seed.transaction is Transaction.NONE:
                 return self._unprotected(step, script, started, begun)
+            if seed.transaction is Transaction.CHUNK and step.action is not Action.DOWNGRADE and not self.dry_run:
+                return self._in_chunks(step, script, started, begun)
             with self._transaction():
                 self._look_again(seed)
                 db = self._database(step)
@@ -61,6 +69,8 @@ class Promise:
                 result = self._result(step, db, begun)
                 session.progress.reached("before history")
                 self._record(result, db, started)
+                if seed.transaction is Transaction.CHUNK and not self.dry_run:
+                    session.checkpoints.clear(session.connection, seed.revision)
                 session.progress.reached("before commit")
                 self.lock.check()
             if not self.dry_run:
@@ -106,10 +116,90 @@ class Promise:
         session.progress.reached("after commit")
         return result
 
+    def _in_chunks(self, step: Step, script: Script, started: datetime, begun: float) -> StepResult:
+        """Run a ``transaction: chunk`` seed: what is committed is not done again, and all is proven at the end."""
+        session, seed = self.session, step.seed
+        run = self._begin_chunks(step, started, begun)
+        db = ChunkedDatabase(*self._handed(step), run=run)
+        try:
+            script.upgrade(db)
+            session.progress.reached("after load")
+            with run.transaction():
+                db.loaded = True
+                self._settle(db)
+                with verifying(seed):
+                    script.verify(db)
+                result = self._result(step, db, begun)
+                session.progress.reached("before history")
+                self._record(result, db, started)
+                session.checkpoints.clear(session.connection, seed.revision)
+                session.progress.reached("before commit")
+        except BaseException as error:
+            self._leave_running(step, db, started, begun, error)
+            raise
+        session.progress.reached("after commit")
+        return result
+
+    def _begin_chunks(self, step: Step, started: datetime, begun: float) -> Run:
+        """Write ``running``, or find out what an earlier attempt at the same run has committed."""
+        session, seed = self.session, step.seed
+        connection, checkpoints = session.connection, session.checkpoints
+        with self._transaction():
+            checkpoints.create(connection)
+        with self._transaction():
+            self._look_again(seed)
+            done = checkpoints.of(connection, seed.revision) if step.action is Action.CONTINUE else {}
+            if not done:
+                checkpoints.clear(connection, seed.revision)
+                db = Database(*self._handed(step))
+                self._record(self._result(step, db, begun, State.RUNNING), db, started)
+            own = session.history.last(connection, seed.revision, self.reset)
+            self.lock.check()
+        return Run(checkpoints, done, lambda: self._chunk(seed, own), session.progress.reached)
+
+    @contextmanager
+    def _chunk(self, seed: Seed, own: tuple[int, State] | None) -> Iterator[None]:
+        """Open the transaction of a chunk, which is committed as long as nobody else has taken the seed over."""
+        connection = self.session.connection
+        connection.rollback()  # what reflection has begun
+        with self._transaction():
+            if self.session.history.last(connection, seed.revision, self.reset) != own:
+                raise Locked("another runner has taken this seed over", hint="Run the command again.")
+            yield
+            self.lock.check()
+
+    def _same_run(self, seed: Seed) -> None:
+        """See that a seed which has committed chunks is taken up as it was begun.
+
+        Raises:
+            DriftError: it, or what it makes its rows from, has changed.
+            SeedError: a dry run cannot take it up.
+        """
+        session, entry = self.session, self.known[seed.revision]
+        with nullcontext() if self.dry_run else session.reading():
+            rows = session.checkpoints.rows(session.connection).get(seed.revision)
+        if rows is None:
+            return
+        if self.dry_run:
+            raise SeedError(
+                f"was left unfinished after {rows:,} rows, and a dry run cannot take it up again",
+                hint="Run it: what is committed is not done again.",
+            )
+        now = (seed.checksum, session.environment.random_seed, self.now)
+        for what, was, given in zip(
+            ("content", "random seed", "clock"), (entry.checksum, entry.random_seed, entry.clock), now, strict=True
+        ):
+            if was != given:
+                raise DriftError(
+                    f"was left unfinished after {rows:,} rows, and its {what} has changed since",
+                    hint=f"Finish it as it was begun, or take it back: `tdm-seed downgrade {seed.name}`.",
+                )
+
     def _leave_running(self, step: Step, db: Database, started: datetime, begun: float, error: BaseException) -> None:
         """Write why the seed stays ``running``, if the database still answers and nobody else has taken over."""
         reason = error.message if isinstance(error, TdmSeedError) else f"{type(error).__name__}: {error}"
         try:
+            self.session.connection.rollback()  # what the seed has only read
             with self._transaction():
                 self.lock.check()
                 self._record(self._result(step, db, begun, State.RUNNING), db, started, reason=concealed(reason)[:500])
@@ -146,21 +236,16 @@ class Promise:
             )
 
     def _database(self, step: Step) -> Database:
-        """Hand the database over; a downgrade finds the volumes, random seed and clock that made its rows."""
+        return Database(*self._handed(step), dry_run=self.dry_run)
+
+    def _handed(self, step: Step) -> tuple[Connection, Dialect, Schema, Seed, Environment, datetime]:
+        """Give what a seed works with; a downgrade finds the volumes, random seed and clock that made its rows."""
         session = self.session
         environment, now = session.environment, self.now
         entry = self.known.get(step.seed.revision)
         if step.action is Action.DOWNGRADE and entry is not None:
             environment, now = as_applied(environment, entry), entry.clock
-        return Database(
-            session.connection,
-            session.dialect,
-            session.schema,
-            step.seed,
-            environment,
-            now,
-            dry_run=self.dry_run,
-        )
+        return session.connection, session.dialect, session.schema, step.seed, environment, now
 
     def _run(self, step: Step, script: Script, db: Database) -> None:
         """Run the author's code, then prove what it left behind."""

@@ -237,7 +237,9 @@ class Seeder:
         """Compare files and history, and write nothing."""
         heads, entries = self._session.schema_heads(), self._session.entries()
         found = self._plan(entries, heads, (), ())
-        return status.compare(self.seeds, found, entries, self.environment, heads)
+        with self._session.reading():
+            rows_so_far = self._session.checkpoints.rows(self._session.connection)
+        return status.compare(self.seeds, found, entries, self.environment, heads, rows_so_far)
 
     def history(self, seed: str | None = None) -> list[Applied]:
         """Read the history, oldest first, of all seeds or one."""

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed import __version__
+from tdm_seed.checkpoints import Checkpoints
 from tdm_seed.dialects import resolve
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.waiting import Claim
@@ -49,6 +50,7 @@ class Session:
     connection: Connection = field(init=False)
     schema: Schema = field(init=False)
     history: History = field(init=False)
+    checkpoints: Checkpoints = field(init=False)
     schema_version: SchemaVersion | None = field(init=False)
     names: tuple[str, ...] = field(init=False)
     #: Whether an empty database is read in place of a file that is not there yet.
@@ -72,6 +74,7 @@ class Session:
             )
         project = self.environment.project
         self.history = History(project.history_table, project.history_schema)
+        self.checkpoints = Checkpoints(self.history.checkpoint_table, project.history_schema)
         self.schema_version = SchemaVersion.of(project)
         empty = self.dialect.standing_in(self.url)
         self._connect(empty or self.url)

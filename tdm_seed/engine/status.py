@@ -59,10 +59,16 @@ def compare(
     entries: Sequence[Applied],
     environment: Environment,
     heads: tuple[str, ...],
+    rows_so_far: Mapping[str, int],
 ) -> Status:
-    """Say for every seed of the plan's environment, and every applied one, where it stands."""
+    """Say for every seed of the plan's environment, and every applied one, where it stands.
+
+    ``rows_so_far`` tells what unfinished seeds have committed in chunks.
+    """
     current = states(entries)
     pending = {step.seed.revision: step.reason for step in plan.steps if step.reason != "always"}
+    for name in pending.keys() & rows_so_far.keys():
+        pending[name] += f", {rows_so_far[name]:,} rows are there"
     skipped = {each.seed.revision: each.reason for each in plan.skipped}
     drifted = {each.seed: each for each in plan.drift}
     found = [

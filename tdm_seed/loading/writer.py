@@ -60,7 +60,7 @@ class Writer:
         where: Where | None = None,
     ) -> Changes:
         """Bring rows into the state that is given; see ``Database.upsert``."""
-        found = self._rows(rows, columns)
+        found = self.rows(rows, columns)
         if missing not in ("keep", "delete"):
             raise SeedError(f"missing={missing!r} is not known", table=table.name, hint="Use 'keep' or 'delete'.")
         if where is not None and missing == "keep":
@@ -104,10 +104,14 @@ class Writer:
         self, table: sa.Table, rows: Iterable[Any] | Columns, *, columns: Sequence[str] | None = None
     ) -> Changes:
         """Add rows that are not there yet, in the fastest way there is."""
-        found = self._rows(rows, columns)
+        found = self.rows(rows, columns)
         if found is None:
             self._look_at_header(table, rows)
             return Changes()
+        return self.append_rows(table, found)
+
+    def append_rows(self, table: sa.Table, found: Rows) -> Changes:
+        """Add rows whose columns are known already, or a part of them."""
         with self._errors(table, found):
             given = self._understand(table, found)
             names = [one.column.name for one in given]
@@ -156,6 +160,14 @@ class Writer:
         for name in sorted(self._behind):
             self.dialect.advance_identity(self.connection, self._behind.pop(name))
 
+    def recall(self, given: Iterable[str], chosen: Iterable[str]) -> None:
+        """Take over which columns an earlier attempt at the same seed gave numbers to, and which it left to count."""
+        self.chosen_numbers.update(chosen)
+        for column in given:
+            self.given_numbers.add(column)
+            table = self.schema.table(column.rpartition(".")[0])
+            self._behind[table.fullname] = table
+
     def _before_drawing(self, table: sa.Table, names: Collection[str]) -> None:
         """Let the table's sequence catch up when rows of the same seed that follow draw from it."""
         numbered = self.dialect.numbered(table)
@@ -168,7 +180,8 @@ class Writer:
         if numbered is not None:
             self._note_numbers(table, [numbered.name] if names_number else [])
 
-    def _rows(self, given: Iterable[Any] | Columns, columns: Sequence[str] | None) -> Rows | None:
+    def rows(self, given: Iterable[Any] | Columns, columns: Sequence[str] | None = None) -> Rows | None:
+        """Look at the first row for the columns and stream the rest, up to the limit; None when there is no row."""
         found = rows_of(given, columns)
         return (
             found

@@ -1,0 +1,290 @@
+"""What a seed that commits in chunks is handed: each writing call is committed, and none is done a second time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import Connection
+
+from tdm_seed.checkpoints import Checkpoint, Checkpoints
+from tdm_seed.database import Database, Rows
+from tdm_seed.errors import DriftError, SeedError
+from tdm_seed.values import Changes
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tdm_seed.revisions.sql_seed import Section
+
+#: Rows that are committed together. Smaller chunks load more slowly, larger ones lose more to a crash.
+CHUNK = 100_000
+#: Rows at the end of a chunk by which its source is known again.
+TAIL = 1_000
+
+Numbered = Iterator[tuple[int, tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a seed that commits in chunks: what an earlier attempt has done, and how this one commits."""
+
+    checkpoints: Checkpoints
+    done: Mapping[int, Checkpoint]
+    transaction: Callable[[], AbstractContextManager[None]]
+    reached: Callable[[str], None]
+
+
+class ChunkedDatabase(Database):
+    """A ``Database`` whose writing calls are numbered. What an earlier attempt has finished gives what it gave then.
+
+    The seed's code runs from its beginning each time: rows that a generator makes for a finished call are taken and
+    dropped, so that random numbers, and calls inside the generator, come as they did before.
+    """
+
+    def __init__(self, *given: Any, run: Run) -> None:
+        super().__init__(*given)
+        self._run = run
+        self._calls = 0
+        self._within = False
+        #: Whether all of the seed's rows are there, so that ``verify`` may look at them through a connection.
+        self.loaded = False
+        last = run.done[max(run.done)].state if run.done else {}
+        self._begun_with: Mapping[str, int] = last.get("volumes", {})
+        self.writer.recall(last.get("given", ()), last.get("chosen", ()))
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+
+    def upsert(self, table: str, rows: Rows, **options: Any) -> Changes:
+        """Upsert, as one chunk."""
+        return self._call(table, lambda: super(ChunkedDatabase, self).upsert(table, rows, **options), rows)
+
+    def load(self, table: str, rows: Rows, *, columns: Sequence[str] | None = None) -> Changes:
+        """Append many rows in chunks. Rows may point to rows of the same or an earlier chunk."""
+        target, (number, before) = self._target(table), self._next()
+        if before is not None and before.finished:
+            return self._recall(before, rows)
+        found = self.writer.rows(rows, columns)
+        if found is None:
+            self._calls -= 1
+            return self._call(table, lambda: super(ChunkedDatabase, self).load(table, [], columns=columns))
+        at = before or Checkpoint(number, table)
+        if before is not None:
+            _skip(found.numbered, before)
+            self._remember(before)
+        while not at.finished:
+            with self._commit():
+                part = _Part(found.numbered)
+                changes = self.writer.append_rows(target, replace(found, numbered=iter(part), batches=None, text=None))
+                self._count(target, changes)
+                at = replace(
+                    at,
+                    chunk=at.chunk + 1,
+                    rows=at.rows + part.count,
+                    last=part.count,
+                    digest=part.digest(),
+                    finished=part.count < CHUNK,
+                    changes=at.changes + changes,
+                    state=self._state({target.fullname: at.changes + changes}),
+                )
+                self._run.checkpoints.write(self._connection, self._seed.revision, at)
+            self._reached()
+        return at.changes
+
+    def delete(self, table: str, rows: Iterable[Mapping[str, Any]] | None = None, **options: Any) -> Changes:
+        """Delete, as one chunk."""
+        return self._call(table, lambda: super(ChunkedDatabase, self).delete(table, rows, **options), rows)
+
+    def execute(self, sql: str, **params: Any) -> Changes:
+        """Run a statement, as one chunk."""
+        return self._call("", lambda: super(ChunkedDatabase, self).execute(sql, **params))
+
+    def run_sql(self, section: Section) -> None:
+        """Run a section of an SQL seed, as one chunk."""
+
+        def work() -> Changes:
+            super(ChunkedDatabase, self).run_sql(section)
+            return Changes()
+
+        self._call("", work)
+
+    @contextmanager
+    def deferred_constraints(self, *tables: str) -> Iterator[None]:
+        """Let foreign keys be broken inside the block, which is committed as one chunk."""
+        with self._commit(), super().deferred_constraints(*tables):
+            yield
+        self._reached()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, for ``verify``."""
+        self._refuse_unnumbered("db.connection")
+        return super().connection
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session of the ORM, for ``verify``."""
+        self._refuse_unnumbered("db.session()")
+        with super().session() as session:
+            yield session
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, **params: Any) -> list[dict[str, Any]]:
+        """Run a query and give its rows as dicts."""
+        with self._read():
+            return super().rows(sql, **params)
+
+    def scalar(self, sql: str, **params: Any) -> Any:
+        """Run a query and give the first column of its first row, or None."""
+        with self._read():
+            return super().scalar(sql, **params)
+
+    def keys(self, table: str) -> list[Any]:
+        """List the primary keys of a table in ascending order; tuples where the key has several columns."""
+        with self._read():
+            return super().keys(table)
+
+    def volume(self, name: str, default: int | None = None) -> int:
+        """Give the row count that the environment names.
+
+        Raises:
+            DriftError: the attempt that is taken up again was begun with another one.
+        """
+        found = super().volume(name, default)
+        begun_with = self._begun_with.get(name, found)
+        if found != begun_with:
+            raise DriftError(
+                f"was begun with {name}={begun_with}, and is left unfinished; now it is {found}",
+                hint=f"Finish it with --volume {name}={begun_with}, or take it back: "
+                f"`tdm-seed downgrade {self._seed.name}`.",
+            )
+        return found
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _call(self, table: str, work: Callable[[], Changes], rows: object = None) -> Changes:
+        """Do and commit a call, or give what it did in an earlier attempt."""
+        number, before = self._next()
+        if before is not None:
+            return self._recall(before, rows)
+        known = dict(self.changes)
+        with self._commit():
+            changes = work()
+            done = {name: _less(each, known.get(name)) for name, each in self.changes.items()}
+            state = self._state({name: each for name, each in done.items() if each != Changes()})
+            at = Checkpoint(number, table, 1, finished=True, changes=changes, state=state)
+            self._run.checkpoints.write(self._connection, self._seed.revision, at)
+        self._reached()
+        return changes
+
+    def _next(self) -> tuple[int, Checkpoint | None]:
+        self._calls += 1
+        return self._calls, self._run.done.get(self._calls)
+
+    def _recall(self, before: Checkpoint, rows: object) -> Changes:
+        """Give what a finished call did, and let the generator of its rows run, whose other effects are wanted."""
+        if isinstance(rows, Iterator):
+            deque(rows, maxlen=0)
+        self._remember(before)
+        return before.changes
+
+    def _remember(self, before: Checkpoint) -> None:
+        for name, counts in before.state.get("tables", {}).items():
+            self.changes[name] = self.changes.get(name, Changes()) + Changes(**counts)
+            if name:
+                self.written[name] = self._schema.written(name)
+
+    def _state(self, tables: Mapping[str, Changes]) -> dict[str, Any]:
+        return {
+            "volumes": dict(self.volumes),
+            "given": sorted(self.writer.given_numbers),
+            "chosen": sorted(self.writer.chosen_numbers),
+            "tables": {name: changes.as_dict() for name, changes in tables.items()},
+        }
+
+    @contextmanager
+    def _commit(self) -> Iterator[None]:
+        """Commit the block, with that of the call around it where there is one."""
+        if self._within:
+            yield
+            return
+        self._within = True
+        try:
+            with self._run.transaction():
+                yield
+        finally:
+            self._within = False
+
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        if self._within or self.loaded:
+            yield
+            return
+        self._connection.rollback()  # what reflection has begun
+        with self._dialect.transaction(self._connection, write=False):
+            yield
+
+    def _reached(self) -> None:
+        if not self._within:
+            self._run.reached("after chunk")
+
+    def _refuse_unnumbered(self, what: str) -> None:
+        if not self.loaded:
+            raise SeedError(
+                f"{what} writes what cannot be told apart from what an earlier attempt has written, in a seed that "
+                "commits in chunks",
+                hint="Use db.execute and the other methods of db, or say `transaction: seed`.",
+            )
+
+
+class _Part:
+    """The next chunk of a source: counts its rows and keeps the last of them."""
+
+    def __init__(self, numbered: Numbered) -> None:
+        self.count = 0
+        self._numbered = numbered
+        self._tail: deque[tuple[Any, ...]] = deque(maxlen=TAIL)
+
+    def __iter__(self) -> Numbered:
+        for number, values in islice(self._numbered, CHUNK):
+            self.count += 1
+            self._tail.append(values)
+            yield number, values
+
+    def digest(self) -> str:
+        return _digest(self._tail)
+
+
+def _skip(numbered: Numbered, before: Checkpoint) -> None:
+    """Pass over the rows that are committed.
+
+    Raises:
+        DriftError: the last of them are not those that were committed.
+    """
+    deque(islice(numbered, before.rows - before.last), maxlen=0)
+    tail: deque[tuple[Any, ...]] = deque(maxlen=TAIL)
+    tail.extend(values for _, values in islice(numbered, before.last))
+    if _digest(tail) != before.digest:
+        raise DriftError(
+            f"the {before.rows:,} rows that were loaded into {before.table} before this seed was interrupted are not "
+            "those that it gives now",
+            hint="Finish it with the data that it was begun with, or take it back with `tdm-seed downgrade`.",
+        )
+
+
+def _digest(rows: Iterable[tuple[Any, ...]]) -> str:
+    digest = blake2b(digest_size=16)
+    for values in rows:
+        digest.update(repr(values).encode())
+    return digest.hexdigest()
+
+
+def _less(changes: Changes, known: Changes | None) -> Changes:
+    known = known or Changes()
+    return Changes(**{name: count - known.as_dict()[name] for name, count in changes.as_dict().items()})
