@@ -121,7 +121,9 @@ def test_an_unfinished_seed_that_has_changed_is_not_taken_up(play: Playground) -
 )
 def test_an_unfinished_seed_is_taken_up_as_it_was_begun(play: Playground, given: dict[str, Any], told: str) -> None:
     """With the same random seed, clock and volumes."""
-    play.manifest(text='url = "${PLAYGROUND_URL}"\nrandom_seed = 7\nnow = 2026-01-05T00:00:00Z\n[volumes]\nthings = 35\n')
+    play.manifest(
+        text='url = "${PLAYGROUND_URL}"\nrandom_seed = 7\nnow = 2026-01-05T00:00:00Z\n[volumes]\nthings = 35\n'
+    )
     play.seed("many", MANY)
     with pytest.raises(Killed):
         play.upgrade(progress=Kills(3))
