@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
@@ -15,6 +13,7 @@ from sqlalchemy.engine import Connection
 from tdm_seed.checkpoints import Checkpoint, Checkpoints
 from tdm_seed.database import Database, Rows
 from tdm_seed.errors import DriftError, SeedError
+from tdm_seed.loading.parts import Parts
 from tdm_seed.values import Changes
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
 #: Rows that are committed together. Smaller chunks load more slowly, larger ones lose more to a crash.
 CHUNK = 100_000
-#: Rows at the end of a chunk by which its source is known again.
-TAIL = 1_000
-
-Numbered = Iterator[tuple[int, tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -73,22 +68,21 @@ class ChunkedDatabase(Database):
         if found is None:
             self._calls -= 1
             return self._call(table, lambda: super(ChunkedDatabase, self).load(table, [], columns=columns))
+        parts = Parts(found, CHUNK)
         at = before or Checkpoint(number, table)
         if before is not None:
-            _skip(found.numbered, before)
-            self._remember(before)
+            self._pass_over(parts, before)
         while not at.finished:
             with self._commit():
-                part = _Part(found.numbered)
-                changes = self.writer.append_rows(target, replace(found, numbered=iter(part), batches=None, text=None))
+                changes = self.writer.append_rows(target, parts.next())
                 self._count(target, changes)
                 at = replace(
                     at,
                     chunk=at.chunk + 1,
-                    rows=at.rows + part.count,
-                    last=part.count,
-                    digest=part.digest(),
-                    finished=part.count < CHUNK,
+                    rows=at.rows + parts.count,
+                    last=parts.count,
+                    digest=parts.digest(),
+                    finished=not parts.whole,
                     changes=at.changes + changes,
                     state=self._state({target.fullname: at.changes + changes}),
                 )
@@ -200,6 +194,21 @@ class ChunkedDatabase(Database):
             if name:
                 self.written[name] = self._schema.written(name)
 
+    def _pass_over(self, parts: Parts, before: Checkpoint) -> None:
+        """Pass over the rows that are committed.
+
+        Raises:
+            DriftError: the last of them are not those that were committed.
+        """
+        if parts.skip(before.rows, before.last) != before.digest:
+            raise DriftError(
+                f"the {before.rows:,} rows that were loaded into {before.table} before this seed was interrupted are "
+                "not those that it gives now",
+                hint="Finish it with the data that it was begun with, or take it back: "
+                f"`tdm-seed downgrade {self._seed.name}`.",
+            )
+        self._remember(before)
+
     def _state(self, tables: Mapping[str, Changes]) -> dict[str, Any]:
         return {
             "volumes": dict(self.volumes),
@@ -241,48 +250,6 @@ class ChunkedDatabase(Database):
                 "commits in chunks",
                 hint="Use db.execute and the other methods of db, or say `transaction: seed`.",
             )
-
-
-class _Part:
-    """The next chunk of a source: counts its rows and keeps the last of them."""
-
-    def __init__(self, numbered: Numbered) -> None:
-        self.count = 0
-        self._numbered = numbered
-        self._tail: deque[tuple[Any, ...]] = deque(maxlen=TAIL)
-
-    def __iter__(self) -> Numbered:
-        for number, values in islice(self._numbered, CHUNK):
-            self.count += 1
-            self._tail.append(values)
-            yield number, values
-
-    def digest(self) -> str:
-        return _digest(self._tail)
-
-
-def _skip(numbered: Numbered, before: Checkpoint) -> None:
-    """Pass over the rows that are committed.
-
-    Raises:
-        DriftError: the last of them are not those that were committed.
-    """
-    deque(islice(numbered, before.rows - before.last), maxlen=0)
-    tail: deque[tuple[Any, ...]] = deque(maxlen=TAIL)
-    tail.extend(values for _, values in islice(numbered, before.last))
-    if _digest(tail) != before.digest:
-        raise DriftError(
-            f"the {before.rows:,} rows that were loaded into {before.table} before this seed was interrupted are not "
-            "those that it gives now",
-            hint="Finish it with the data that it was begun with, or take it back with `tdm-seed downgrade`.",
-        )
-
-
-def _digest(rows: Iterable[tuple[Any, ...]]) -> str:
-    digest = blake2b(digest_size=16)
-    for values in rows:
-        digest.update(repr(values).encode())
-    return digest.hexdigest()
 
 
 def _less(changes: Changes, known: Changes | None) -> Changes:

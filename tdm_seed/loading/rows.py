@@ -55,6 +55,8 @@ class Rows:
     batches: Batches | None = None
     text: RowsFile | None = None
     json_text: bool = False
+    #: How many rows of the same source came before these, which were loaded by themselves.
+    before: int = 0
     #: About how many they are, where that can be told without reading them.
     expected: int | None = None
 

@@ -60,13 +60,14 @@ class Streaming:
 
     def _columns(self, batches: Batches) -> Taken | None:
         def plainly(batch: Any, before: int) -> int:
-            return self._plainly(replace(self.rows, numbered=enumerate(batches.of(batch), before + 1)))[1]
+            numbered = enumerate(batches.of(batch), self.rows.before + before + 1)
+            return self._plainly(replace(self.rows, numbered=numbered))[1]
 
         try:
             at_hand, target = batches.at_hand, (self.connection, self.table, self._names)
             return self.dialect.load_columns(*target, batches.schema, batches.batches, plainly, at_hand=at_hand)
         except RowRefused as refused:
-            refused.number = refused.number or refused.place + 1
+            refused.number = refused.number or self.rows.before + refused.place + 1
             raise
 
     def _text(self, file: RowsFile) -> Taken:

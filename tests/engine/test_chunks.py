@@ -201,6 +201,32 @@ def test_a_dry_run_takes_no_unfinished_seed_up(play: Playground) -> None:
         play.upgrade(dry_run=True)
 
 
+def test_columns_are_taken_up_between_their_batches(play: Playground) -> None:
+    """A frame comes in batches, and a chunk holds whole ones."""
+    play.seed(
+        "columns",
+        HEADER
+        + """
+import pyarrow as pa
+
+def upgrade(db):
+    batches = [pa.record_batch({"id": range(i, i + 4), "label": ["x"] * 4}) for i in range(0, 40, 4)]
+    db.load("item", pa.Table.from_batches(batches))
+    db.load("item", [{"id": 99, "label": "last"}])
+""",
+    )
+    kills = Kills(1_000)
+    play.upgrade(progress=kills)
+    clean = state(play)
+    assert 41 == len(clean[2])
+    for point in range(1, kills.seen):
+        play.sql("DELETE FROM item", "DELETE FROM seed_history")
+        with pytest.raises(Killed):
+            play.upgrade(progress=Kills(point))
+        play.upgrade()
+        assert clean == state(play), point
+
+
 def test_a_generator_may_write_while_its_rows_are_loaded(play: Playground) -> None:
     """Its calls are committed with the chunk that they belong to."""
     play.seed(
