@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from tdm_seed.cli.options import Options
 
 
+#: Seconds after which a rate means something.
+_SETTLED = 0.5
+
+
 class Live(Progress):
     """Shows the seed that is running, and says on stderr what a person should know at once."""
 
@@ -23,6 +28,9 @@ class Live(Progress):
         self._silent = options.quiet or options.as_json
         self._verbose = options.verbose
         self._status: Any = None
+        self._running = ""
+        self._table = ""
+        self._since, self._begun = 0.0, 0
 
     def __enter__(self) -> Live:
         if not self._silent and sys.stderr.isatty():
@@ -71,13 +79,29 @@ class Live(Progress):
 
     def started(self, step: Step, place: int, total: int) -> None:
         """Show the seed that begins."""
+        self._running, self._table = f"[{place}/{total}] {step.seed.revision}", ""
         if self._status is not None:
-            self._status.update(f"[{place}/{total}] {step.seed.revision}")
+            self._status.update(self._running)
         if self._verbose:
             say(
                 f"[{place}/{total}] {step.seed.revision}: {', '.join(filter(None, (step.action, step.reason)))}",
                 err=True,
             )
+
+    def loaded(self, table: str, rows: int, expected: int | None) -> None:
+        """Show how far a load is, how quick, and for how long it will go on."""
+        if self._status is None:
+            return
+        now = time.monotonic()
+        if self._table != table or rows < self._begun:
+            self._table, self._since, self._begun = table, now, rows
+        seconds, done = now - self._since, rows - self._begun
+        line = f"{self._running}: {table} {rows:,} rows"
+        if seconds > _SETTLED and done:
+            line += f", {done / seconds:,.0f} rows/s"
+            if expected and expected > rows:
+                line += f", about {round((expected - rows) * seconds / done)} s left"
+        self._status.update(line)
 
     def drifted(self, drift: Drift) -> None:
         """Warn of what is left alone."""

@@ -23,6 +23,9 @@ class Progress:
     def drifted(self, drift: Drift) -> None:
         """Files and history disagree, and the run goes on without touching it."""
 
+    def loaded(self, table: str, rows: int, expected: int | None) -> None:
+        """A load has taken so many rows so far, of about so many where that is known; several times a second."""
+
     def emptied(self, rows: int, tables: int) -> None:
         """A reset has emptied so many tables of so many rows, and committed that; the seeds follow."""
 

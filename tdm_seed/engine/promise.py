@@ -121,6 +121,7 @@ class Promise:
         session, seed = self.session, step.seed
         run = self._begin_chunks(step, started, begun)
         db = ChunkedDatabase(*self._handed(step), run=run)
+        db.writer.told = session.progress.loaded
         try:
             script.upgrade(db)
             session.progress.reached("after load")
@@ -236,7 +237,9 @@ class Promise:
             )
 
     def _database(self, step: Step) -> Database:
-        return Database(*self._handed(step), dry_run=self.dry_run)
+        db = Database(*self._handed(step), dry_run=self.dry_run)
+        db.writer.told = self.session.progress.loaded
+        return db
 
     def _handed(self, step: Step) -> tuple[Connection, Dialect, Schema, Seed, Environment, datetime]:
         """Give what a seed works with; a downgrade finds the volumes, random seed and clock that made its rows."""

@@ -19,6 +19,7 @@ from tdm_seed.loading.relation import Source
 from tdm_seed.loading.resolve import look_up, refuse_dangling
 from tdm_seed.loading.rows import Rows
 from tdm_seed.loading.streaming import Streaming
+from tdm_seed.loading.telling import Told
 from tdm_seed.schema import default_key
 
 
@@ -33,6 +34,7 @@ class Append:
     rows: Rows
     #: Whether a large load may take indexes down and build them again.
     rebuild: bool = False
+    told: Told | None = None
     _there: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class Append:
         expected = self.rows.expected
         with bare(self.connection, self.dialect, self.table, expected or 0, self.rebuild):
             waits = self.rebuild and expected is None
-            stream = Streaming(self.connection, self.dialect, self.table, self.given, self.rows, waits)
+            stream = Streaming(self.connection, self.dialect, self.table, self.given, self.rows, waits, self.told)
             sent, kept = stream.run()
         return self._proven(kept, sent)
 

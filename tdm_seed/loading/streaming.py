@@ -20,6 +20,7 @@ from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import converted
 from tdm_seed.loading.rows import Rows
 from tdm_seed.loading.sources import RowsFile
+from tdm_seed.loading.telling import Told, heard
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Streaming:
     rows: Rows
     #: Whether a load of rows, whose number nobody knows, may take indexes down once it has become large.
     rebuild: bool = False
+    told: Told | None = None
 
     def run(self) -> tuple[int, int]:
         """Load all rows; give how many were sent, and how many the database kept."""
@@ -78,6 +80,8 @@ class Streaming:
                 end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
                 if not line.endswith(end) or line.count(b'"') % 2 or b"\r" in line.removesuffix(end):
                     return Taken()
+                if self.told is not None and self.rows.expected:
+                    content = heard(content, self.told, file.path.stat().st_size, self.rows.expected)
                 taken = self.dialect.load_text(self.connection, self.table, self._names, content, end)
                 return replace(taken, size=len(line) + taken.size, lines=1 + taken.lines)
         except Exception as error:

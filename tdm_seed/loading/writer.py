@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from tdm_seed.loading.removing import remove
 from tdm_seed.loading.resolve import look_up
 from tdm_seed.loading.rows import Origin, Rows, rows_of
 from tdm_seed.loading.sources import RowsFile
+from tdm_seed.loading.telling import telling
 from tdm_seed.loading.upsert import Upsert
 from tdm_seed.schema import Schema, default_key, self_references
 from tdm_seed.schema.keys import checked_key
@@ -43,6 +45,8 @@ class Writer:
     most: int | None = None
     #: Whether a large load may take indexes down and build them again.
     rebuild: bool = False
+    #: Hears how many rows a load has taken, of about how many, with the name of its table.
+    told: Callable[[str, int, int | None], None] | None = None
     given_numbers: set[str] = field(default_factory=set)
     chosen_numbers: set[str] = field(default_factory=set)
     _behind: dict[str, sa.Table] = field(default_factory=dict)
@@ -116,7 +120,9 @@ class Writer:
             given = self._understand(table, found)
             names = [one.column.name for one in given]
             self._before_drawing(table, names)
-            work = Append(self.connection, self.dialect, table, given, found, self.rebuild)
+            told = None if self.told is None else partial(self.told, table.name)
+            found = found if told is None else telling(found, told)
+            work = Append(self.connection, self.dialect, table, given, found, self.rebuild, told)
             if self_references(table) or any(one.looks_up is not None for one in given):
                 with self._source(table, given, found) as relation:
                     count = work.insert(relation)
