@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from benchmarks import project
 from benchmarks.case import Case, Place
 from benchmarks.cases import _orders
-from benchmarks.cases._orders import CUSTOMER, CUSTOMERS, ORDER
+from benchmarks.cases._orders import CUSTOMERS, ORDER
 from tdm_seed.errors import UsageError
 
 ROWS = 500_000
@@ -22,12 +22,16 @@ ROWS = 500_000
 SOURCES = {
     "parquet": "db.parquet()",
     "csv": "db.csv()",
-    "tuples": "rows(db.volume('orders')), columns=COLUMNS",
+    "tuples": "iter(made(db.volume('orders'))), columns=COLUMNS",
 }
+CUSTOMER_SEED = f"""\
+def upgrade(db):
+    db.load("customers", [(n, str(n)) for n in range(1, {CUSTOMERS + 1})], columns=["id", "name"])
+"""
 SEED = """\
-from seeds.reference._orders import COLUMNS, rows
+from benchmarks.cases._orders import COLUMNS, made
 
-transaction = "seed"
+depends_on = ["customers"]
 
 def upgrade(db):
     db.load("orders", {source})
@@ -50,22 +54,24 @@ class Loading(Case):
         self.name = f"loading/{name}"
         self.rows = place.rows
         self.alternative = (theirs.__doc__ or "").partition("\n")[0].rstrip(".")
-        self._place, self._theirs = place, theirs
+        self._place, self._theirs, self._source = place, theirs, source
         self._folder = place.folder / f"ours-{source}"
         seeds = self._folder / "seeds" / "reference"
         if not seeds.exists():
             seeds.mkdir(parents=True)
-            shutil.copy(_orders.__file__, seeds / "_orders.py")
-            (seeds / "20260101_0000_orders.py").write_text(SEED.format(source=SOURCES[source]))
+            (seeds / "20260101_0000_customers.py").write_text(CUSTOMER_SEED)
+            (seeds / "20260101_0001_orders.py").write_text(SEED.format(source=SOURCES[source]))
             writes = {"parquet": _orders.write_parquet, "csv": _orders.write_csv}
             if source in writes:
-                writes[source](seeds / f"20260101_0000_orders.{source}", place.rows)
+                writes[source](seeds / f"20260101_0001_orders.{source}", place.rows)
 
     def prepare(self) -> None:
         """Begin with customers, and with no orders."""
         project.create_anew(self._place.url, ORDER)
-        with project.connected(self._place.url) as connection:
-            connection.execute(sa.insert(CUSTOMER), [{"id": n, "name": f"{n}"} for n in range(1, CUSTOMERS + 1)])
+        with project.seeder(self._folder, self._place.url) as seeder:
+            seeder.upgrade(["customers"])
+        if self._source == "tuples":
+            _orders.made(self.rows)
 
     def ours(self) -> None:
         """Run the seed, with all that belongs to one."""
@@ -155,7 +161,7 @@ def core(place: Place) -> None:
     engine = project.engine(place.url)
     with engine.begin() as connection:
         connection.execute(
-            sa.insert(ORDER), [dict(zip(_orders.COLUMNS, row, strict=True)) for row in _orders.rows(place.rows)]
+            sa.insert(ORDER), [dict(zip(_orders.COLUMNS, row, strict=True)) for row in _orders.made(place.rows)]
         )
     engine.dispose()
 
@@ -174,7 +180,7 @@ def orm(place: Place) -> None:
     engine = project.engine(place.url)
     with Session(engine) as session:
         objects = []
-        for row in _orders.rows(place.rows):
+        for row in _orders.made(place.rows):
             objects.append(Order(**dict(zip(_orders.COLUMNS, row, strict=True))))
             if len(objects) == 1_000:
                 session.bulk_save_objects(objects)
@@ -189,7 +195,7 @@ def to_sql(place: Place) -> None:
     """pandas: DataFrame.to_sql(method="multi", chunksize=1000)."""
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
 
-    frame = pd.DataFrame(list(_orders.rows(place.rows)), columns=list(_orders.COLUMNS))
+    frame = pd.DataFrame(_orders.made(place.rows), columns=list(_orders.COLUMNS))
     engine = project.engine(place.url)
     with engine.begin() as connection:
         frame.to_sql(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 #: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
+#: A batch and its block behind the last.
+_NOTHING: tuple[Any, Any] = (None, None)
 
 
 def load(
@@ -46,26 +49,40 @@ def load(
     options = ["FREEZE"] if size >= LARGE and can_freeze(connection, table) else []
     into = statement(table, columns, "FORMAT binary", *options)
     rows = kept = 0
-    batch: Any = next(batches, None)
+    blocks = _ahead(batches, known) if at_hand else ((batch, _block(batch, known)) for batch in batches)
+    batch, block = next(blocks, _NOTHING)
     with driver_of(connection).cursor() as cursor:
         while batch is not None:
-            block = _block(batch, known)
             if block is None:
                 kept += plainly(batch, rows)
                 rows += batch.num_rows
-                batch = next(batches, None)
+                batch, block = next(blocks, _NOTHING)
                 continue
             with copying(cursor, into, rows) as copy:
                 copy.write(_HEAD)
                 while block is not None:
                     copy.write(block)
                     rows += batch.num_rows
-                    batch = next(batches, None) if at_hand else None
-                    block = None if batch is None else _block(batch, known)
+                    batch, block = next(blocks, _NOTHING) if at_hand else _NOTHING
                 copy.write(_END)
             kept += cursor.rowcount
-            batch = batch if at_hand else next(batches, None)
+            if not at_hand:  # whoever makes the batches may use the connection, so it was free meanwhile
+                batch, block = next(blocks, _NOTHING)
     return Taken(rows, kept)
+
+
+def _ahead(batches: Iterator[Any], encoders: Sequence[Encode]) -> Iterator[tuple[Any, Any]]:
+    """Read and encode a batch while the one before it is on its way; numpy and Arrow leave the interpreter free."""
+
+    def take() -> tuple[Any, Any]:
+        batch = next(batches, None)
+        return _NOTHING if batch is None else (batch, _block(batch, encoders))
+
+    with ThreadPoolExecutor(1, "tdm-seed encoding") as pool:
+        coming = pool.submit(take)
+        while (found := coming.result())[0] is not None:
+            coming = pool.submit(take)
+            yield found
 
 
 def _block(batch: Any, encoders: Sequence[Encode]) -> Any:
