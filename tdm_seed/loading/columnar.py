@@ -101,7 +101,7 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
         else:
             stream = pa.RecordBatchReader.from_stream(source)
             schema, found = stream.schema, iter(stream)
-            expected = len(source) if isinstance(source, Sized) else None
+            expected = _length(source)
     names = schema.names
     if len(set(names)) < len(names):
         raise SeedError(
@@ -112,6 +112,16 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
     if first is None:
         return None
     return Batches(schema, chain((first,), parts), shown, not isinstance(source, pa.RecordBatchReader), expected)
+
+
+def holds_its_rows(source: object) -> bool:
+    """Tell whether a frame has its rows in memory; others, such as DuckDB's, run a query to give or count them."""
+    kind = type(source)
+    return kind.__module__.partition(".")[0] in ("pyarrow", "polars", "pandas") and isinstance(source, Sized)
+
+
+def _length(source: object) -> int | None:
+    return len(source) if isinstance(source, Sized) and holds_its_rows(source) else None
 
 
 def _file(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch], int | None]:

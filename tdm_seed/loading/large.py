@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
+from tdm_seed.loading import columnar
+from tdm_seed.loading.sources import RowsFile
 
 #: Rows that make a load large. They are held back until it is known whether there are as many.
 LARGE = 20_000
@@ -51,6 +53,11 @@ def load(
             return loaded + dialect.load(connection, table, columns, rows)
     except RowRefused as refused:
         raise RowRefused(refused.place + sent, refused.cause) from refused.cause
+
+
+def can_repeat(source: object) -> bool:
+    """Tell whether a source gives its rows once more when it is asked again."""
+    return isinstance(source, (RowsFile, list, tuple)) or columnar.holds_its_rows(source)
 
 
 def bare(

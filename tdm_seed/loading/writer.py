@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
-from tdm_seed.errors import SeedError, TdmSeedError
+from tdm_seed.errors import DatabaseError, SeedError, TdmSeedError
+from tdm_seed.loading import large
 from tdm_seed.loading.append import Append
 from tdm_seed.loading.columnar import Columns
 from tdm_seed.loading.convert import CsvText
@@ -112,7 +113,26 @@ class Writer:
         if found is None:
             self._look_at_header(table, rows)
             return Changes()
-        return self.append_rows(table, found)
+        if not (
+            self.rebuild and self.dialect.rebuilds and large.can_repeat(rows) and (found.expected or 0) >= large.LARGE
+        ):
+            return self.append_rows(table, found)
+        try:
+            with self.dialect.savepoint(self.connection):
+                return self.append_rows(table, found)
+        except DatabaseError as error:
+            again = None if error.place.row or error.place.line else self.rows(rows, columns)
+            if again is None:
+                raise
+        # A key that could not be built names no row: with the indexes in place, the database does.
+        return self._with_indexes(table, again)
+
+    def _with_indexes(self, table: sa.Table, found: Rows) -> Changes:
+        self.rebuild = False
+        try:
+            return self.append_rows(table, found)
+        finally:
+            self.rebuild = True
 
     def append_rows(self, table: sa.Table, found: Rows) -> Changes:
         """Add rows whose columns are known already, or a part of them."""

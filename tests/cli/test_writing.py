@@ -139,7 +139,7 @@ def test_plan_tells_how_each_seed_commits(project: Small, tool: Tool) -> None:
     project.write(GREETINGS, "-- transaction: none\nINSERT INTO greeting (word) VALUES ('hello')")
     project.write(PEOPLE, 'transaction = "chunk"\ndef upgrade(db): ...')
     lines = tool("plan").out.splitlines()
-    assert ["as one", "each statement", "as one"] == [
+    assert ["as one", "each statement", "in chunks"] == [
         line.rpartition("new")[2].strip() for line in lines if line.startswith("2026")
     ]
 

@@ -227,6 +227,19 @@ def test_a_table_with_many_rows_is_left_as_it_is_for_a_few_more(place: Place) ->
     assert 9_650 == place.connection.scalar(sa.text("SELECT count(*) FROM child"))
 
 
+def test_a_duplicate_in_what_can_be_read_again_is_named_by_its_row(place: Place) -> None:
+    """It is found when the key is built, which tells no row; so the rows are tried once more with the key in place."""
+    family(place)
+    before = scheme(place)
+    rows = list(children(300))
+    rows[249]["code"] = "c7"
+    with pytest.raises(DatabaseError) as failed:
+        place.db.load("child", rows)
+    assert ("child", 250) == (failed.value.place.table, failed.value.place.row)
+    place.rollback()
+    assert before == scheme(place)
+
+
 def test_a_refused_row_of_a_large_load_is_named(place: Place) -> None:
     """By the number that it came with, also where it came after the first part."""
     family(place)
