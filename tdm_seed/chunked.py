@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tdm_seed.revisions.sql_seed import Section
 
-#: Rows that are committed together. Smaller chunks load more slowly, larger ones lose more to a crash.
+#: Rows that are committed together: all that a crash takes back.
 CHUNK = 100_000
 
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from tdm_seed.testing import servers
 from tdm_seed.testing.databases import throwaway
+from tests.ordinary_user import OrdinaryUser
 
 # No deadline, as the machine may be busy with servers; no database of examples, as the checkout may be read-only.
 settings.register_profile("tdm-seed", deadline=None, database=None)
@@ -148,3 +150,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, on every kind of server in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[OrdinaryUser]:
+    """An ordinary user, whose folder is where everybody may go."""
+    with TemporaryDirectory(prefix="tdm-seed-test-") as folder:
+        yield OrdinaryUser(Path(folder))

@@ -111,7 +111,8 @@ def read(source: Columns | Path, shown: str | None = None) -> Batches | None:
     first = next(parts, None)
     if first is None:
         return None
-    return Batches(schema, chain((first,), parts), shown, not isinstance(source, pa.RecordBatchReader), expected)
+    at_hand = isinstance(source, Path) or holds_its_rows(source)
+    return Batches(schema, chain((first,), parts), shown, at_hand, expected)
 
 
 def holds_its_rows(source: object) -> bool:

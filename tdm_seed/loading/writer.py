@@ -113,28 +113,20 @@ class Writer:
         if found is None:
             self._look_at_header(table, rows)
             return Changes()
-        if not (
-            self.rebuild and self.dialect.rebuilds and large.can_repeat(rows) and (found.expected or 0) >= large.LARGE
-        ):
-            return self.append_rows(table, found)
+        if not (self.rebuild and large.can_repeat(rows) and (found.expected or 0) >= large.LARGE):
+            return self.append_rows(table, found, rebuild=self.rebuild)
         try:
             with self.dialect.savepoint(self.connection):
-                return self.append_rows(table, found)
+                return self.append_rows(table, found, rebuild=True)
         except DatabaseError as error:
-            again = None if error.place.row or error.place.line else self.rows(rows, columns)
+            # A key that cannot be built names no row; with the indexes in place, the database does.
+            unnamed = isinstance(error.__cause__, sa.exc.IntegrityError)
+            again = self.rows(rows, columns) if unnamed else None
             if again is None:
                 raise
-        # A key that could not be built names no row: with the indexes in place, the database does.
-        return self._with_indexes(table, again)
+        return self.append_rows(table, again)
 
-    def _with_indexes(self, table: sa.Table, found: Rows) -> Changes:
-        self.rebuild = False
-        try:
-            return self.append_rows(table, found)
-        finally:
-            self.rebuild = True
-
-    def append_rows(self, table: sa.Table, found: Rows) -> Changes:
+    def append_rows(self, table: sa.Table, found: Rows, *, rebuild: bool = False) -> Changes:
         """Add rows whose columns are known already, or a part of them."""
         with self._errors(table, found):
             given = self._understand(table, found)
@@ -142,7 +134,7 @@ class Writer:
             self._before_drawing(table, names)
             told = None if self.told is None else partial(self.told, table.name)
             found = found if told is None else telling(found, told)
-            work = Append(self.connection, self.dialect, table, given, found, self.rebuild, told)
+            work = Append(self.connection, self.dialect, table, given, found, rebuild, told)
             if self_references(table) or any(one.looks_up is not None for one in given):
                 with self._source(table, given, found) as relation:
                     count = work.insert(relation)

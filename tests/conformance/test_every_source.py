@@ -248,3 +248,28 @@ def test_a_column_that_the_table_lacks_is_named(place: Place) -> None:
     with pytest.raises(SeedError, match="no column 'nmae'") as caught:
         place.db.load("thing", type(place.file(".csv", ""))(path, path.name))
     assert (path.name, "nmae", None) == (caught.value.place.file, caught.value.place.column, caught.value.place.line)
+
+
+def test_whoever_makes_columns_may_use_the_database_meanwhile(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lends a stream may run a program for each batch, so nothing is under way on the connection, in no thread."""
+    monkeypatch.setattr("tdm_seed.dialects.postgresql.blocks.LARGE", 1)  # it looks at the first ones beforehand
+    place.create(
+        "CREATE TABLE made (id INTEGER PRIMARY KEY, name VARCHAR(20))", "CREATE TABLE seen (id INTEGER PRIMARY KEY)"
+    )
+
+    class Lazy:
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            schema = pa.schema([("id", pa.int64()), ("name", pa.string())])
+            return pa.RecordBatchReader.from_batches(schema, self.batches(schema)).__arrow_c_stream__()
+
+        def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+            for number in range(4):
+                place.db.insert("seen", {"id": number})
+                there = place.db.scalar("SELECT count(*) FROM seen")
+                yield pa.record_batch([[number], [f"{there} seen"]], schema=schema)
+
+    assert 4 == place.db.load("made", Lazy()).inserted
+    place.commit()
+    assert ["1 seen", "2 seen", "3 seen", "4 seen"] == [
+        row["name"] for row in place.db.rows("SELECT name FROM made ORDER BY id")
+    ]

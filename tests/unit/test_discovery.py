@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from tdm_seed.errors import SeedError, TdmSeedError, UsageError
 from tdm_seed.revisions import discover
 from tdm_seed.values import Kind, Layer, Mode, Seed, Transaction
+from tests.ordinary_user import OrdinaryUser
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 UPGRADE = "def upgrade(db):\n    pass\n"
@@ -241,12 +241,12 @@ def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
         discover(seeds, DIALECTS)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read(ordinary_user: OrdinaryUser) -> None:
     """What the operating system says."""
-    seeds = project(tmp_path, {"reference/20260101_0000_a.sql": ""})
+    seeds = project(ordinary_user.folder, {"reference/20260101_0000_a.sql": "SELECT 1;"})
+    assert 1 == len(discover(seeds, DIALECTS))
     (seeds / "reference/20260101_0000_a.sql").chmod(0)
-    with pytest.raises(SeedError, match="cannot be read: Permission denied"):
+    with ordinary_user.at_work(), pytest.raises(SeedError, match="cannot be read: Permission denied"):
         discover(seeds, DIALECTS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from tdm_seed.environments.editing import Edit, configured, with_scenario, write
 from tdm_seed.errors import UsageError
 from tdm_seed.revisions.new import NewFile
+from tests.ordinary_user import OrdinaryUser
 
 
 def listed(folder: Path, text: str, name: str = "new", inherited: tuple[str, ...] = ()) -> str:
@@ -175,14 +175,13 @@ def test_a_copy_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
     assert {} == contents(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_file_is_not_exchanged(tmp_path: Path) -> None:
+def test_a_read_only_file_is_not_exchanged(ordinary_user: OrdinaryUser) -> None:
     """Though its folder would let us."""
-    old = tmp_path / "old.toml"
+    old = ordinary_user.folder / "old.toml"
     old.write_text("before")
-    old.chmod(0o440)
+    old.chmod(0o444)
 
-    with pytest.raises(UsageError, match="cannot be written: Permission denied"):
-        write([NewFile(tmp_path / "new.py", "x")], [Edit(old, b"after")])
+    with ordinary_user.at_work(), pytest.raises(UsageError, match="cannot be written: Permission denied"):
+        write([NewFile(ordinary_user.folder / "new.py", "x")], [Edit(old, b"after")])
 
-    assert {"old.toml": "before"} == contents(tmp_path)
+    assert {"old.toml": "before"} == contents(ordinary_user.folder)
