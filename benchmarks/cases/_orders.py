@@ -52,12 +52,12 @@ ORDER = sa.Table(
 
 
 def rows(count: int) -> Iterator[tuple[Any, ...]]:
-    """Make orders as Python's values; their numbers come in no order, as random ones do."""
+    """Make orders as Python's values; their numbers come in no order, as random ones do, and none of them twice."""
     for number in range(1, count + 1):
         drawn = _mixed(number)
         yield (
             number,
-            f"ORD-{drawn >> 24:013d}",
+            f"ORD-{drawn:016X}",
             drawn % CUSTOMERS + 1,
             _STATUSES[drawn % 7],
             _START + timedelta(seconds=drawn % 31_536_000),

@@ -18,7 +18,7 @@ from tdm_seed.loading.sources import RowsFile
 #: Rows that make a load large. They are held back until it is known whether there are as many.
 LARGE = 20_000
 #: How many new rows, as a part of those in the table, make up for building its indexes again.
-PART = 0.5
+PART = 0.25
 
 Rows = Iterator[Sequence[Any]]
 
