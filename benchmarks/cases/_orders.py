@@ -52,12 +52,12 @@ ORDER = sa.Table(
 
 
 def rows(count: int) -> Iterator[tuple[Any, ...]]:
-    """Make orders as Python's values; their numbers come in no order, as random ones do, and none of them twice."""
+    """Make orders as Python's values, numbered as a shop does: one after the other."""
     for number in range(1, count + 1):
         drawn = _mixed(number)
         yield (
             number,
-            f"ORD-{drawn:016X}",
+            f"ORD-{number:09d}",
             drawn % CUSTOMERS + 1,
             _STATUSES[drawn % 7],
             _START + timedelta(seconds=drawn % 31_536_000),
