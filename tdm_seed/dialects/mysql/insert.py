@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from typing import Any
 
 import pymysql
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import bound
+from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.columns import Columns, portions
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.dialects.mysql import local_infile
 
@@ -36,26 +37,31 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
     filled = [table.columns[name] for name in columns]
     reflected = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
     by_file = local_infile.takes(filled) and reflected in (None, "InnoDB") and local_infile.allowed(connection)
-    remaining = bound(connection, filled, rows)
+    bind = binder(connection, filled)
     loaded = sent = 0
-    while batch := list(islice(remaining, BATCH)):
-        if by_file and len(batch) >= _FILE_FROM and _by_file(connection, table, filled, batch):
-            loaded += len(batch)
+    for portion in portions(rows, BATCH):
+        batch = [bind(values) for values in portion]
+        size = sum(len(values[0]) for values in batch)
+        if by_file and size >= _FILE_FROM and _by_file(connection, table, filled, batch, size):
+            loaded += size
         else:
-            loaded += _by_insert(connection, table, filled, batch, sent)
-        sent += len(batch)
+            remaining = chain.from_iterable(zip(*values, strict=True) for values in batch)
+            loaded += _by_insert(connection, table, filled, remaining, sent)
+        sent += size
     return loaded
 
 
-def _by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Row]) -> bool:
-    """Load the batch; False where that did not go as it should, and nothing is kept of it."""
+def _by_file(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Columns], size: int
+) -> bool:
+    """Load the batch of so many rows; False where that did not go as it should, and nothing is kept of it."""
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    content = local_infile.lines(columns, batch)
+    content = b"".join(local_infile.lines(values) for values in batch)
     with driver.cursor() as cursor:
         cursor.execute("SAVEPOINT tdm_seed_file")
         try:
             kept, warnings = local_infile.load(connection, table, columns, content)
-            if kept == len(batch) and not warnings:
+            if kept == size and not warnings:
                 return True
         except pymysql.DatabaseError as error:
             if isinstance(error, pymysql.OperationalError) and not driver.open:
@@ -65,7 +71,7 @@ def _by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Colum
 
 
 def _by_insert(
-    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Row], sent: int
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Iterable[Row], sent: int
 ) -> int:
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     preparer = connection.dialect.identifier_preparer
@@ -84,7 +90,7 @@ def _by_insert(
     return loaded
 
 
-def _statements(batch: Sequence[Row], escape: Callable[[Any], str]) -> Iterator[list[str]]:
+def _statements(batch: Iterable[Row], escape: Callable[[Any], str]) -> Iterator[list[str]]:
     """Write rows as values, as many as go into one statement."""
     values: list[str] = []
     size = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -24,10 +24,6 @@ _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _NULL = "\\N"
 
 
-def _truth(value: bool) -> str:
-    return "t" if value else "f"
-
-
 def _text(value: str) -> str:
     for mark, written in _ESCAPES.items():
         value = value.replace(mark, written)
@@ -44,28 +40,38 @@ def _json(value: Json | Jsonb) -> str:
 
 #: How values of exactly these types are written; of all others, psycopg knows.
 _KNOWN: dict[type, Write] = {
-    int: str, float: repr, Decimal: str, bool: _truth, str: _text, datetime: str, date: str, time: str, UUID: str,
-    bytes: _hex, Json: _json, Jsonb: _json,
+    int: str, float: repr, Decimal: str, bool: {False: "f", True: "t"}.__getitem__, str: _text,
+    datetime: datetime.isoformat, date: date.isoformat, time: time.isoformat, UUID: str, bytes: _hex, Json: _json,
+    Jsonb: _json,
 }  # fmt: skip
 
 
-def lines(driver: psycopg.Connection[Any], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Write rows as lines."""
-    transformer = Transformer(driver)
-    fields = [_fields(transformer, values) for values in zip(*rows, strict=True)]
+def lines(driver: psycopg.Connection[Any], columns: Sequence[Sequence[Any]]) -> bytes:
+    """Write rows, given by columns, as lines."""
+    fields = [_fields(driver, values) for values in columns]
     return ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
 
-def _fields(transformer: Any, values: Sequence[Any]) -> Iterable[str]:
+def _fields(driver: psycopg.Connection[Any], values: Sequence[Any]) -> Sequence[str]:
     kinds = set(map(type, values))
+    if type(None) not in kinds:
+        return _written(driver, kinds, values)
+    kinds.discard(type(None))
+    written = iter(_written(driver, kinds, [value for value in values if value is not None]))
+    return [_NULL if value is None else next(written) for value in values]
+
+
+def _written(driver: psycopg.Connection[Any], kinds: Collection[type], values: Sequence[Any]) -> Sequence[str]:
+    """Write values, none of them None."""
     if kinds == {str}:
         together = "".join(values)
-        return map(_text, values) if any(mark in together for mark in _ESCAPES) else values
-    writers = {kind: _KNOWN.get(kind) or partial(_other, transformer) for kind in kinds}
+        if not any(mark in together for mark in _ESCAPES):
+            return values
+    other = partial(_other, Transformer(driver))
+    writers = {kind: _KNOWN.get(kind, other) for kind in kinds}
     if len(writers) == 1:
-        write = writers.popitem()[1]
-        return map(write, values) if kinds != {type(None)} else [_NULL] * len(values)
-    return [_NULL if value is None else writers[type(value)](value) for value in values]
+        return list(map(writers.popitem()[1], values))
+    return [writers[type(value)](value) for value in values]
 
 
 def _other(transformer: Any, value: Any) -> str:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import bound
+from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.columns import TOGETHER, portions
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.dialects.sqlite import foreign_keys
 
@@ -33,19 +34,21 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
     one = f"({', '.join('?' * len(columns))})"
     insert = f"INSERT INTO {quote.format_table(table)} ({names}) VALUES "
     many = insert + ", ".join([one] * size)
-    remaining = bound(connection, [table.columns[name] for name in columns], rows, {DATETIME: _datetime})
+    bind = binder(connection, [table.columns[name] for name in columns], {DATETIME: _datetime})
     loaded = sent = 0
     cursor = driver.cursor()
     try:
-        while batch := list(islice(remaining, size)):
-            statement = many if len(batch) == size else insert + ", ".join([one] * len(batch))
-            try:
-                loaded += cursor.execute(statement, list(chain.from_iterable(batch))).rowcount
-            except sqlite3.IntegrityError as error:
-                place = _refused(cursor, insert + one, batch)
-                foreign_keys.note_orphan(driver, error, insert + one, batch[place], many=False)
-                raise RowRefused(sent + place, error) from error
-            sent += len(batch)
+        for given in chain.from_iterable(portions(rows, TOGETHER)):
+            remaining = zip(*bind(given), strict=True)
+            while batch := list(islice(remaining, size)):
+                statement = many if len(batch) == size else insert + ", ".join([one] * len(batch))
+                try:
+                    loaded += cursor.execute(statement, list(chain.from_iterable(batch))).rowcount
+                except sqlite3.IntegrityError as error:
+                    place = _refused(cursor, insert + one, batch)
+                    foreign_keys.note_orphan(driver, error, insert + one, batch[place], many=False)
+                    raise RowRefused(sent + place, error) from error
+                sent += len(batch)
     finally:
         cursor.close()
     return loaded
