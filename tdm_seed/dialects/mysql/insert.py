@@ -17,7 +17,7 @@ from tdm_seed.dialects.mysql import local_infile
 #: Rows that are sent together. They are taken before, so that a generator of rows may use the connection.
 BATCH = 10_000
 #: Rows from which LOAD DATA pays: it takes three statements where an INSERT is one.
-_FILE_FROM = 50
+FILE_FROM = 50
 #: Characters of an INSERT, which has to fit into max_allowed_packet (16 MiB by default, 1 MiB on old servers).
 _STATEMENT = 500_000
 
@@ -34,12 +34,12 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
         RowRefused: the server refused one; those of earlier statements are still there.
     """
     filled = [table.columns[name] for name in columns]
-    reflected = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
-    by_file = local_infile.takes(filled) and reflected in (None, "InnoDB") and local_infile.allowed(connection)
+    files = takes_files(connection, table, filled)
     remaining = bound(connection, filled, rows)
     loaded = sent = 0
     while batch := list(islice(remaining, BATCH)):
-        if by_file and len(batch) >= _FILE_FROM and _by_file(connection, table, filled, batch):
+        written = local_infile.lines(filled, batch) if files and len(batch) >= FILE_FROM else None
+        if written is not None and by_file(connection, table, filled, written, len(batch)):
             loaded += len(batch)
         else:
             loaded += _by_insert(connection, table, filled, batch, sent)
@@ -47,15 +47,22 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
     return loaded
 
 
-def _by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Row]) -> bool:
-    """Load the batch; False where that did not go as it should, and nothing is kept of it."""
+def takes_files(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Tell whether LOAD DATA may be used, and can be taken back."""
+    engine = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
+    return local_infile.takes(columns) and engine in (None, "InnoDB") and local_infile.allowed(connection)
+
+
+def by_file(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview, rows: int
+) -> bool:
+    """Load lines of so many rows; False where that did not go as it should, and nothing is kept of it."""
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    content = local_infile.lines(columns, batch)
     with driver.cursor() as cursor:
         cursor.execute("SAVEPOINT tdm_seed_file")
         try:
             kept, warnings = local_infile.load(connection, table, columns, content)
-            if kept == len(batch) and not warnings:
+            if kept == rows and not warnings:
                 return True
         except pymysql.DatabaseError as error:
             if isinstance(error, pymysql.OperationalError) and not driver.open:

@@ -26,7 +26,7 @@ _ALLOWED = "tdm_seed_local_infile"
 #: Types whose values the statement makes from what stands in the content.
 _MADE: dict[type, str] = {Bits: "CAST({} AS UNSIGNED)"}
 #: Types whose values are written as they are, or in hexadecimal.
-_TEXT = (sa.Integer, sa.String, sa.Numeric, sa.DateTime, sa.Date, sa.Time, sa.JSON)
+_TEXT = (sa.Integer, sa.String, sa.Numeric, sa.Float, sa.DateTime, sa.Date, sa.Time, sa.JSON)
 
 
 class Sending(pymysql.Connection):
@@ -36,7 +36,7 @@ class Sending(pymysql.Connection):
     files. Here no file is ever opened, and a request that nobody expects gets nothing and is an error.
     """
 
-    content: bytes | None = None
+    content: bytes | memoryview | None = None
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:
         self._result: MySQLResult | None = None
@@ -128,7 +128,9 @@ def _field(value: Any) -> str:
     return str(value)
 
 
-def load(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes) -> tuple[int, int]:
+def load(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview
+) -> tuple[int, int]:
     """Load lines of tab-separated values; give the rows that the server kept, and its warnings.
 
     Bytes stand there in hexadecimal and bits as numbers.
