@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-#: Rows whose values are bound together, column by column.
-TOGETHER = 1_000
+from tdm_seed.dialects.columns import Columns, Written
 
-Row = Sequence[Any]
 Process = Callable[[Any], Any]
+#: Does that with a column of values.
+Quicker = Callable[[Sequence[Any]], Sequence[Any]]
 
 
-def bound(
-    connection: Connection,
-    columns: Sequence[sa.Column[Any]],
-    rows: Iterable[Row],
-    quicker: Mapping[type, Process] | None = None,
-) -> Iterator[Row]:
-    """Give the rows with every value as the driver takes it; rows that need nothing pass as they are.
+def binder(
+    connection: Connection, columns: Sequence[sa.Column[Any]], quicker: Mapping[type, Quicker] | None = None
+) -> Callable[[Columns], list[Sequence[Any]]]:
+    """Give what makes of values those that the driver takes: SQLAlchemy's bind processors.
 
     ``quicker`` holds what does the same as SQLAlchemy for columns of exactly these types, in less time.
     """
-    processors = [(quicker or {}).get(type(column.type)) or processor(connection, column) for column in columns]
-    if not any(processors):
-        yield from rows
-        return
-    remaining = iter(rows)
-    while batch := list(islice(remaining, TOGETHER)):
-        given = zip(*batch, strict=True)
-        yield from zip(
-            *(map(process, column) if process else column for process, column in zip(processors, given, strict=True)),
-            strict=True,
-        )
+    known = [(quicker or {}).get(type(column.type)) for column in columns]
+    processes = [each or _each(processor(connection, column)) for each, column in zip(known, columns, strict=True)]
+
+    def bind(given: Columns) -> list[Sequence[Any]]:
+        return [
+            values if process is None or isinstance(values, Written) else process(values)
+            for process, values in zip(processes, given, strict=True)
+        ]
+
+    return bind
+
+
+def _each(process: Process | None) -> Quicker | None:
+    return None if process is None else lambda values: list(map(process, values))
 
 
 def processor(connection: Connection, column: sa.Column[Any]) -> Process | None:

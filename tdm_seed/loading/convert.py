@@ -16,8 +16,13 @@ import sqlalchemy as sa
 Converter = Callable[[Any], Any]
 
 #: Decimals have 28 digits by default, columns up to 65 (MySQL) or 131,072 (PostgreSQL).
-_EXACT = Context(prec=200_000)
+EXACT = Context(prec=200_000)
 _HEX_UUID = 32
+#: What people write for true and false.
+TRUTH: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
 
 
 class CsvText(str):
@@ -102,12 +107,10 @@ def _boolean(value: Any) -> bool:
         return value
     if value in (0, 1):
         return bool(value)
-    text = str(value).strip().lower()
-    if text in ("true", "t", "yes", "y", "on", "1"):
-        return True
-    if text in ("false", "f", "no", "n", "off", "0"):
-        return False
-    raise ValueError("not a boolean (true or false)")
+    found = TRUTH.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("not a boolean (true or false)")
+    return found
 
 
 def _integer(value: Any) -> int:
@@ -147,7 +150,7 @@ def _decimal(scale: int | None, digits: int | None) -> Converter:
             )
             if step is None or not number.is_finite():
                 return number
-            number = number.quantize(step, ROUND_HALF_UP, _EXACT)
+            number = number.quantize(step, ROUND_HALF_UP, EXACT)
         except InvalidOperation as error:
             raise ValueError("not a decimal number") from error
         if digits is not None and len(number.as_tuple().digits) > digits and Decimal(repr(float(number))) != number:
@@ -238,13 +241,20 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {_name(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     number = value if isinstance(value, float) else plain_json(value)
     if isinstance(number, float) and not isfinite(number):
         raise ValueError(f"{number} has no place in JSON")
     return number
+
+
+def _name(key: object) -> str:
+    """Name a part of an object as ``json`` does."""
+    if isinstance(key, str):
+        return key
+    return json.dumps(key) if key is None or isinstance(key, (int, float)) else str(key)
 
 
 def _array(convert: Converter) -> Converter:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain, islice
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,6 +11,7 @@ from sqlalchemy.engine import Connection
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.loading import columnar
+from tdm_seed.loading.counted import Counted
 from tdm_seed.loading.sources import RowsFile
 
 #: Rows that make a load large. They are held back until it is known whether there are as many.
@@ -20,11 +19,9 @@ LARGE = 20_000
 #: How many new rows, as a part of those in the table, make up for building its indexes again.
 PART = 0.25
 
-Rows = Iterator[Sequence[Any]]
-
 
 def load(
-    connection: Connection, dialect: Dialect, table: sa.Table, columns: Sequence[str], rows: Rows, rebuild: bool
+    connection: Connection, dialect: Dialect, table: sa.Table, columns: Sequence[str], rows: Counted, rebuild: bool
 ) -> int:
     """Append rows in the fastest way there is, and give the number that the database kept.
 
@@ -35,19 +32,16 @@ def load(
     Raises:
         RowRefused: the database refused one.
     """
-    if not (rebuild and dialect.rebuilds):
+    if not (rebuild and dialect.rebuilds and rows.hold(LARGE)):
         return dialect.load(connection, table, columns, rows)
-    few = list(islice(rows, LARGE))
-    if len(few) < LARGE:
-        return dialect.load(connection, table, columns, few)
-    rows, loaded, sent = chain(few, rows), 0, 0
+    loaded = sent = 0
     worth = _worth(connection, dialect, table)
     if worth > LARGE:
-        loaded, sent = dialect.load(connection, table, columns, islice(rows, worth)), worth
-        few = list(islice(rows, 1))
-        if not few:
+        with rows.only(worth):
+            loaded = dialect.load(connection, table, columns, rows)
+        sent = worth
+        if not rows.hold(1):
             return loaded
-        rows = chain(few, rows)
     try:
         with dialect.bare(connection, table):
             return loaded + dialect.load(connection, table, columns, rows)

@@ -5,30 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
-from tdm_seed.errors import SeedError
-from tdm_seed.loading.convert import Converter, converter
+from tdm_seed.loading.conversion import Numbered
 from tdm_seed.loading.counted import Counted
-from tdm_seed.loading.fitting import fit, fits
 from tdm_seed.loading.references import Given
-from tdm_seed.loading.rows import Rows
-
-Numbered = tuple[int, tuple[Any, ...]]
 
 #: Rows from which rows are no longer looked up one by one: 5,000 took 0.8 s without an index, 0.1 s with it.
 _INDEX_FROM = 500
-
-#: Rows that are converted together, column by column.
-_TOGETHER = 1_000
-
-#: How long a bad value may be in a message.
-_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -51,84 +39,6 @@ class Source:
         return self.relation.c.n
 
 
-def converted(table: sa.Table, given: Sequence[Given], rows: Rows, *, digits: int | None = None) -> Iterator[Numbered]:
-    """Convert every value to its column's type; ``digits`` is how many of a decimal the database keeps.
-
-    Raises:
-        SeedError: a value does not fit, with file, line or row, column and value.
-    """
-    converters = [
-        converter(one.holds.type, nullable=bool(one.column.nullable), digits=digits, json_text=rows.json_text)
-        for one in given
-    ]
-    known = [fits(one.holds.type, digits) for one in given]
-    while batch := list(islice(rows.numbered, _TOGETHER)):
-        numbers, values = zip(*batch, strict=True)
-        try:
-            columns = [
-                column if fit(column, test) else [convert(value) for value in column]
-                for column, test, convert in zip(zip(*values, strict=True), known, converters, strict=True)
-            ]
-        except (ValueError, TypeError, ArithmeticError):
-            raise _first_misfit(table, given, converters, rows, batch) from None
-        yield from zip(numbers, zip(*columns, strict=True), strict=True)
-
-
-def _first_misfit(
-    table: sa.Table, given: Sequence[Given], converters: Sequence[Converter], rows: Rows, batch: Sequence[Numbered]
-) -> SeedError:
-    """Find the row that does not fit, among those that were converted together."""
-    for number, values in batch:
-        try:
-            for convert, value in zip(converters, values, strict=True):
-                convert(value)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            return _misfit(table, given, converters, rows, number, values, error)
-    raise AssertionError("a value was refused once and then taken")
-
-
-def _misfit(
-    table: sa.Table, given: Sequence[Given], converters: Sequence[Any], rows: Rows, number: int,
-    values: tuple[Any, ...], error: Exception,
-) -> SeedError:  # fmt: skip
-    for one, convert, value in zip(given, converters, values, strict=True):
-        try:
-            convert(value)
-        except (ValueError, TypeError, ArithmeticError):
-            shown = repr(str(value))
-            shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…'"
-            return SeedError(
-                f"{shown} does not fit {_called(one.holds.type)}: {error}",
-                table=table.name,
-                column=one.name,
-                hint=_fitting(one.holds.type),
-                **rows.origin.place(number),
-            )
-    return SeedError(str(error), table=table.name, hint=_fitting(None), **rows.origin.place(number))
-
-
-def _called(kind: sa.types.TypeEngine[Any]) -> str:
-    """Name a type as its database does; SQLAlchemy writes an enum with a name as the text that would hold it."""
-    return f"the enum {kind.name}" if isinstance(kind, sa.Enum) and kind.name else str(kind)
-
-
-def _fitting(kind: sa.types.TypeEngine[Any] | None) -> str:
-    """Say what a value for a column of this type looks like."""
-    shapes: tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...] = (
-        (sa.Boolean, "Write true or false."),
-        (sa.Integer, "Write digits alone, such as 1000."),
-        (sa.Numeric, "Write digits and a point, such as 1000.50."),
-        (sa.DateTime, "Write it as 2026-01-31T12:30:00."),
-        (sa.Date, "Write it as 2026-01-31."),
-        (sa.Time, "Write it as 12:30:00."),
-        (sa.Uuid, "Write it as 123e4567-e89b-12d3-a456-426614174000."),
-        (sa.JSON, 'Write JSON, names and texts in double quotes: {"river": 1}.'),
-        (sa.Enum, "Write one of these words."),
-        (sa.String, "Correct the text, or the column in a migration."),
-    )
-    return next((said for known, said in shapes if isinstance(kind, known)), "Correct the value.")
-
-
 @contextmanager
 def source(
     connection: Connection,
@@ -136,17 +46,17 @@ def source(
     name: str,
     table: sa.Table,
     given: Sequence[Given],
-    rows: Iterator[Numbered],
+    rows: Counted,
     key: Sequence[str] = (),
 ) -> Iterator[Source]:
-    """Bring rows into the database as a relation, and take it away afterwards.
+    """Bring rows, with their numbers, into the database as a relation, and take it away afterwards.
 
     A few rows become part of the statement, which needs no privilege and leaves no trace in the catalogue; more, or
     rows with references to look up, fill a temporary table by the fastest way there is.
     """
-    few = list(islice(rows, dialect.inline_rows + 1))
+    few = rows.few(dialect.inline_rows)
     references = any(one.looks_up is not None for one in given)
-    if len(few) <= dialect.inline_rows and few and not references and dialect.may_inline([one.column for one in given]):
+    if few and not references and dialect.may_inline([one.column for one in given]):
         yield _inline(given, few)
         return
     key_columns = [_label(place, one) for place, one in enumerate(given) if one.column.name in key]
@@ -154,9 +64,8 @@ def source(
     dialect.create_source(connection, name, body, key_columns)
     try:
         columns = ("n", *(f"c{place}" for place in range(len(given))))
-        counted = Counted((number, (number, *values)) for number, values in chain(few, rows))
-        with counted.naming():
-            total = dialect.fill_source(connection, staged, columns, counted)
+        with rows.naming():
+            total = dialect.fill_source(connection, staged, columns, rows)
         if total >= _INDEX_FROM and any(table.columns[name].nullable for name in key):
             dialect.index_source(connection, staged, key_columns)
         values = {one.column.name: staged.columns[_label(place, one)] for place, one in enumerate(given)}

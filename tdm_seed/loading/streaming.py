@@ -14,10 +14,10 @@ from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.loading.columnar import Batches
 from tdm_seed.loading.compression import damaged, open_bytes
+from tdm_seed.loading.conversion import Conversion
 from tdm_seed.loading.counted import Counted
 from tdm_seed.loading.large import load
 from tdm_seed.loading.references import Given
-from tdm_seed.loading.relation import converted
 from tdm_seed.loading.rows import Rows
 from tdm_seed.loading.sources import RowsFile
 from tdm_seed.loading.telling import Told, heard
@@ -55,9 +55,10 @@ class Streaming:
         return [one.column.name for one in self.given]
 
     def _plainly(self, rows: Rows) -> tuple[int, int]:
-        counted = Counted(converted(self.table, self.given, rows, digits=self.dialect.decimal_digits))
+        conversion = Conversion(self.table, self.given, rows, self.dialect.decimal_digits)
+        counted = Counted(rows.numbered, conversion)
         with counted.naming():
-            kept = load(self.connection, self.dialect, self.table, self._names, iter(counted), self.rebuild)
+            kept = load(self.connection, self.dialect, self.table, self._names, counted, self.rebuild)
         return counted.total, kept
 
     def _columns(self, batches: Batches) -> Taken | None:

@@ -17,10 +17,12 @@ from tdm_seed.errors import DatabaseError, SeedError, TdmSeedError
 from tdm_seed.loading import large
 from tdm_seed.loading.append import Append
 from tdm_seed.loading.columnar import Columns
+from tdm_seed.loading.conversion import Conversion
 from tdm_seed.loading.convert import CsvText
+from tdm_seed.loading.counted import Counted
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.references import Given, understand
-from tdm_seed.loading.relation import Source, converted, source
+from tdm_seed.loading.relation import Source, source
 from tdm_seed.loading.removing import remove
 from tdm_seed.loading.resolve import look_up
 from tdm_seed.loading.rows import Origin, Rows, rows_of
@@ -224,11 +226,12 @@ class Writer:
 
     @contextmanager
     def _source(self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()) -> Iterator[Source]:
-        numbered = converted(table, given, rows, digits=self.dialect.decimal_digits)
+        conversion = Conversion(table, given, rows, self.dialect.decimal_digits)
+        counted = Counted(rows.numbered, conversion, numbers=True)
         self._sources += 1  # a generator of rows may itself write, so there may be several at a time
         name = f"tdm_seed_source_{self._sources}"
         try:
-            with source(self.connection, self.dialect, name, table, given, numbered, key) as relation:
+            with source(self.connection, self.dialect, name, table, given, counted, key) as relation:
                 yield relation
         finally:
             self._sources -= 1

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pymysql
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import bound
+from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.columns import Columns, portions
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.dialects.mysql import local_infile
+from tdm_seed.dialects.mysql.literals import literals
 
 #: Rows that are sent together. They are taken before, so that a generator of rows may use the connection.
 BATCH = 10_000
 #: Rows from which LOAD DATA pays: it takes three statements where an INSERT is one.
-_FILE_FROM = 50
+FILE_FROM = 50
 #: Characters of an INSERT, which has to fit into max_allowed_packet (16 MiB by default, 1 MiB on old servers).
 _STATEMENT = 500_000
 
@@ -34,28 +36,37 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
         RowRefused: the server refused one; those of earlier statements are still there.
     """
     filled = [table.columns[name] for name in columns]
-    reflected = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
-    by_file = local_infile.takes(filled) and reflected in (None, "InnoDB") and local_infile.allowed(connection)
-    remaining = bound(connection, filled, rows)
+    files = takes_files(connection, table, filled)
+    bind = binder(connection, filled)
     loaded = sent = 0
-    while batch := list(islice(remaining, BATCH)):
-        if by_file and len(batch) >= _FILE_FROM and _by_file(connection, table, filled, batch):
-            loaded += len(batch)
+    for portion in portions(rows, BATCH):
+        batch = [bind(values) for values in portion]
+        size = sum(len(values[0]) for values in batch)
+        written = b"".join(map(local_infile.lines, batch)) if files and size >= FILE_FROM else None
+        if written is not None and by_file(connection, table, filled, written, size):
+            loaded += size
         else:
             loaded += _by_insert(connection, table, filled, batch, sent)
-        sent += len(batch)
+        sent += size
     return loaded
 
 
-def _by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Row]) -> bool:
-    """Load the batch; False where that did not go as it should, and nothing is kept of it."""
+def takes_files(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Tell whether LOAD DATA may be used, and can be taken back."""
+    engine = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
+    return local_infile.takes(columns) and engine in (None, "InnoDB") and local_infile.allowed(connection)
+
+
+def by_file(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview, rows: int
+) -> bool:
+    """Load lines of so many rows; False where that did not go as it should, and nothing is kept of it."""
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    content = local_infile.lines(columns, batch)
     with driver.cursor() as cursor:
         cursor.execute("SAVEPOINT tdm_seed_file")
         try:
             kept, warnings = local_infile.load(connection, table, columns, content)
-            if kept == len(batch) and not warnings:
+            if kept == rows and not warnings:
                 return True
         except pymysql.DatabaseError as error:
             if isinstance(error, pymysql.OperationalError) and not driver.open:
@@ -65,7 +76,7 @@ def _by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Colum
 
 
 def _by_insert(
-    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Row], sent: int
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Columns], sent: int
 ) -> int:
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     preparer = connection.dialect.identifier_preparer
@@ -73,7 +84,7 @@ def _by_insert(
     insert = f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ".replace("%%", "%")
     loaded = place = 0
     with driver.cursor() as cursor:
-        for values in _statements(batch, driver.escape):
+        for values in _statements(chain.from_iterable(literals(each, driver.escape) for each in batch)):
             try:
                 loaded += cursor.execute(insert + ", ".join(values))
             except (pymysql.IntegrityError, pymysql.DataError, pymysql.OperationalError) as error:
@@ -84,12 +95,11 @@ def _by_insert(
     return loaded
 
 
-def _statements(batch: Sequence[Row], escape: Callable[[Any], str]) -> Iterator[list[str]]:
-    """Write rows as values, as many as go into one statement."""
+def _statements(rows: Iterable[str]) -> Iterator[list[str]]:
+    """Give written rows, as many as go into one statement."""
     values: list[str] = []
     size = 0
-    for row in batch:
-        value = f"({', '.join(map(escape, row))})"
+    for value in rows:
         if values and size + len(value) > _STATEMENT:
             yield values
             values, size = [], 0

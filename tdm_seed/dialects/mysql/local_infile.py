@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from pymysql.connections import MySQLResult
 from pymysql.protocol import LoadLocalPacketWrapper
 from sqlalchemy.engine import Connection, Engine
 
+from tdm_seed.dialects.columns import Columns, texts
 from tdm_seed.dialects.mysql.reflected import Bits
 
 #: What stands in the statement where a path would: the server sends it back, and may ask for nothing else.
@@ -21,12 +22,17 @@ NAME = "rows of tdm-seed"
 _PACKET = 1 << 18
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _TABLE = str.maketrans(_ESCAPES)
+_NULL = "\\N"
+#: How values of exactly these types are written.
+_KNOWN: dict[type, Callable[[Any], str]] = {
+    int: str, Decimal: str, bool: {False: "0", True: "1"}.__getitem__, datetime: str, float: repr, bytes: bytes.hex,
+}  # fmt: skip
 _ALLOWED = "tdm_seed_local_infile"
 
 #: Types whose values the statement makes from what stands in the content.
 _MADE: dict[type, str] = {Bits: "CAST({} AS UNSIGNED)"}
 #: Types whose values are written as they are, or in hexadecimal.
-_TEXT = (sa.Integer, sa.String, sa.Numeric, sa.DateTime, sa.Date, sa.Time, sa.JSON)
+_TEXT = (sa.Integer, sa.String, sa.Numeric, sa.Float, sa.DateTime, sa.Date, sa.Time, sa.JSON)
 
 
 class Sending(pymysql.Connection):
@@ -36,7 +42,7 @@ class Sending(pymysql.Connection):
     files. Here no file is ever opened, and a request that nobody expects gets nothing and is an error.
     """
 
-    content: bytes | None = None
+    content: bytes | memoryview | None = None
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:
         self._result: MySQLResult | None = None
@@ -95,26 +101,23 @@ def takes(columns: Sequence[sa.Column[Any]]) -> bool:
     return all(isinstance(column.type, (*_TEXT, sa.LargeBinary, sa.Boolean)) for column in columns)
 
 
-def lines(columns: Sequence[sa.Column[Any]], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Write rows as the lines that ``load`` takes."""
-    fields = [_fields(column, values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
+def lines(columns: Columns) -> bytes:
+    """Write rows, given by columns, as the lines that ``load`` takes."""
+    fields = [texts(values, _NULL, _written) for values in columns]
     return ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
 
-def _fields(column: sa.Column[Any], values: Sequence[Any]) -> list[str]:
-    kinds = set(map(type, values))
-    if kinds <= {int, Decimal}:
-        return list(map(str, values))
+def _written(kinds: Collection[type], values: Sequence[Any]) -> Sequence[str]:
     if kinds == {str}:
         together = "".join(values)
         plain = not any(mark in together for mark in _ESCAPES)
-        return list(values) if plain else [value.translate(_TABLE) for value in values]
+        return values if plain else [value.translate(_TABLE) for value in values]
+    if len(kinds) == 1 and (write := _KNOWN.get(next(iter(kinds)))):
+        return list(map(write, values))
     return [_field(value) for value in values]
 
 
 def _field(value: Any) -> str:
-    if value is None:
-        return "\\N"
     if isinstance(value, str):
         return value.translate(_TABLE)
     if isinstance(value, bool):
@@ -128,7 +131,9 @@ def _field(value: Any) -> str:
     return str(value)
 
 
-def load(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes) -> tuple[int, int]:
+def load(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview
+) -> tuple[int, int]:
     """Load lines of tab-separated values; give the rows that the server kept, and its warnings.
 
     Bytes stand there in hexadecimal and bits as numbers.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import bound
+from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.columns import portions
 from tdm_seed.dialects.postgresql.lines import lines
 from tdm_seed.dialects.postgresql.sending import copying, driver_of, statement
+from tdm_seed.errors import TdmSeedError
 
 #: Rows per COPY. Rows are taken before the COPY begins, so that a generator of rows may read from the connection.
 BATCH = 10_000
@@ -20,17 +21,27 @@ BATCH = 10_000
 def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Stream rows into a table and give the number that the server kept.
 
-    Values pass through SQLAlchemy's bind processors first, as an INSERT's would. COPY takes numbers for GENERATED
-    ALWAYS columns without being asked.
+    Values pass through SQLAlchemy's bind processors first, as an INSERT's would. They are converted and written while
+    those before them are on their way. COPY takes numbers for GENERATED ALWAYS columns without being asked.
     """
     into = statement(table, columns)
-    remaining = bound(connection, [table.columns[name] for name in columns], rows)
-    loaded = sent = 0
     driver = driver_of(connection)
+    bind = binder(connection, [table.columns[name] for name in columns])
+    loaded = sent = 0
     with driver.cursor() as cursor:
-        while batch := list(islice(remaining, BATCH)):
+        for portion in portions(rows, BATCH):
+            misfit = None
+            blocks: Iterable[tuple[int, bytes]] = ((len(values[0]), lines(driver, bind(values))) for values in portion)
+            if not sent:
+                blocks = list(blocks)  # where few rows are all there is, one that does not fit leaves none
             with copying(cursor, into, sent) as copy:
-                copy.write(lines(driver, batch))
+                try:
+                    for size, block in blocks:
+                        copy.write(block)
+                        sent += size
+                except TdmSeedError as error:
+                    misfit = error  # to end the COPY in order lets the transaction go on
+            if misfit is not None:
+                raise misfit
             loaded += cursor.rowcount
-            sent += len(batch)
     return loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -14,6 +14,8 @@ import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import Json, Jsonb
 
+from tdm_seed.dialects.columns import Columns, texts
+
 # psycopg writes row by row and asks of every value how it is written: 500,000 rows of ten columns took it 3 s of the
 # client's time. Values of a column have one type nearly always, so that can be asked once for a thousand of them.
 
@@ -22,10 +24,6 @@ Write = Callable[[Any], str]
 #: The backslash comes first: the others are written with one.
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _NULL = "\\N"
-
-
-def _truth(value: bool) -> str:
-    return "t" if value else "f"
 
 
 def _text(value: str) -> str:
@@ -44,28 +42,28 @@ def _json(value: Json | Jsonb) -> str:
 
 #: How values of exactly these types are written; of all others, psycopg knows.
 _KNOWN: dict[type, Write] = {
-    int: str, float: repr, Decimal: str, bool: _truth, str: _text, datetime: str, date: str, time: str, UUID: str,
-    bytes: _hex, Json: _json, Jsonb: _json,
+    int: str, float: repr, Decimal: str, bool: {False: "f", True: "t"}.__getitem__, str: _text,
+    datetime: datetime.isoformat, date: date.isoformat, time: time.isoformat, UUID: str, bytes: _hex, Json: _json,
+    Jsonb: _json,
 }  # fmt: skip
 
 
-def lines(driver: psycopg.Connection[Any], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Write rows as lines."""
-    transformer = Transformer(driver)
-    fields = [_fields(transformer, values) for values in zip(*rows, strict=True)]
+def lines(driver: psycopg.Connection[Any], columns: Columns) -> bytes:
+    """Write rows, given by columns, as lines."""
+    fields = [texts(values, _NULL, partial(_written, driver)) for values in columns]
     return ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
 
-def _fields(transformer: Any, values: Sequence[Any]) -> Iterable[str]:
-    kinds = set(map(type, values))
+def _written(driver: psycopg.Connection[Any], kinds: Collection[type], values: Sequence[Any]) -> Sequence[str]:
     if kinds == {str}:
         together = "".join(values)
-        return map(_text, values) if any(mark in together for mark in _ESCAPES) else values
-    writers = {kind: _KNOWN.get(kind) or partial(_other, transformer) for kind in kinds}
+        if not any(mark in together for mark in _ESCAPES):
+            return values
+    other = partial(_other, Transformer(driver))
+    writers = {kind: _KNOWN.get(kind, other) for kind in kinds}
     if len(writers) == 1:
-        write = writers.popitem()[1]
-        return map(write, values) if kinds != {type(None)} else [_NULL] * len(values)
-    return [_NULL if value is None else writers[type(value)](value) for value in values]
+        return list(map(writers.popitem()[1], values))
+    return [writers[type(value)](value) for value in values]
 
 
 def _other(transformer: Any, value: Any) -> str:
