@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from tdm_seed import chunked
+from tdm_seed.engine import Progress
+from tdm_seed.errors import TdmSeedError
+from tdm_seed.loading import large, telling
 from tests.crash.shop import Running, wait_for
 from tests.engine.conftest import playground
 from tests.engine.playground import Playground
@@ -101,19 +106,23 @@ class Load:
         self.play.sql(f"{quick} purchase", f"{quick} visit", *(f"DELETE FROM {table}" for table in others))
 
 
-@pytest.fixture(params=["seed", "chunk"])
-def load(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Iterator[Load]:
-    """The project, its tables and its seed, which commits as a whole or in chunks."""
-    play = playground(tmp_path / "project", database_url)
+def made(folder: Path, url: str, kind: str, rows: int) -> Load:
+    """Make the project, its tables and its seed, which commits as a whole or in chunks."""
+    play = playground(folder, url)
     play.sql(*TABLES)
-    rows = request.config.getoption("rows")
     play.manifest(text=MANIFEST.format(rows))
-    revision = play.seed("purchases", f'transaction = "{request.param}"\n{SEED}')
+    revision = play.seed("purchases", f'transaction = "{kind}"\n{SEED}')
     visits = "".join(f"{i},v{i * 7919 % rows:09},{i % 500 + 1},note {i % 977}\n" for i in range(1, rows + 1))
     play.write(f"seeds/reference/{revision}.csv", f"id,number,customer_id,note\n{visits}")
-    made = Load(play, rows, [])
-    yield made
-    for each in made.processes:
+    return Load(play, rows, [])
+
+
+@pytest.fixture(params=["seed", "chunk"])
+def load(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Iterator[Load]:
+    """The project on every kind of database in turn."""
+    load = made(tmp_path / "project", database_url, request.param, request.config.getoption("rows"))
+    yield load
+    for each in load.processes:
         each.process.kill()
         each.process.wait()
 
@@ -145,3 +154,50 @@ def test_a_large_load_that_dies_is_completed_by_the_next_run(load: Load, request
         assert clean == load.found(), (point, number, delay)
         assert [] == load.play.ran()
     print(f"{load.product}, {kind}: {died} of {len(kills)} runs were killed, {load.rows:,} rows each")
+
+
+#: What cuts every session of the database but the one that asks.
+CUTS = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mysql": "SELECT concat('KILL ', id) FROM information_schema.processlist "
+    "WHERE db = database() AND id <> connection_id()",
+}
+
+
+@dataclass
+class Cut(Progress):
+    """Lets the server end all sessions when a load has told so often how far it is."""
+
+    load: Load
+    left: int
+
+    def loaded(self, table: str, rows: int, expected: int | None) -> None:
+        """Count, and cut."""
+        self.left -= 1
+        if self.left == 0:
+            found = self.load.play.rows(CUTS[self.load.product])
+            for (statement,) in found if self.load.product == "mysql" else ():
+                with suppress(sa.exc.DBAPIError):  # it has ended by itself
+                    self.load.play.sql(statement)
+
+
+@pytest.mark.parametrize("kind", ["seed", "chunk"])
+@pytest.mark.parametrize("product", ["postgresql", "mysql"])
+def test_a_load_whose_connection_is_cut_is_completed_by_the_next_run(
+    product: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, with exit code 1, wherever in the rows that was."""
+    for module, name, value in ((chunked, "CHUNK", 700), (large, "LARGE", 300), (telling, "_EVERY", 300)):
+        monkeypatch.setattr(module, name, value)
+    load = made(tmp_path / "project", request.getfixturevalue(f"{product}_url"), kind, 3_000)
+    load.play.upgrade()
+    clean = load.found()
+    for left in (2, 9, 12):
+        load.empty()
+        with pytest.raises(TdmSeedError, match="connection to the server was lost") as caught:
+            load.play.upgrade(progress=Cut(load, left))
+        assert (1, "Run the command again") == (caught.value.exit_code, str(caught.value.hint)[-22:-1])
+        load.play.upgrade()
+        assert clean == load.found()
+        assert [] == load.play.ran()
