@@ -146,6 +146,12 @@ class Applied:
     note: Mapping[str, object] = field(default_factory=dict)
     id: int | None = None
 
+    @property
+    def rows_per_s(self) -> int | None:
+        """How many rows a second it looked at or wrote; None where it took no time or came upon none."""
+        rows = sum(self.changes.as_dict().values())
+        return round(rows * 1000 / self.duration_ms) if rows and self.duration_ms else None
+
 
 class Action(StrEnum):
     """What a step of a plan does with its seed."""

@@ -41,6 +41,7 @@ RUN = pytest.StashKey[Run]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a longer run of the crash tests be asked for."""
     parser.addoption("--runs", type=int, default=10, help="how many moments a run is killed at, for each database")
+    parser.addoption("--rows", type=int, default=20_000, help="how many rows the loads have that are killed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""What a terminal shows while a run goes on; a pipe sees nothing but warnings, or with -v each seed."""
+"""What a terminal shows while a run goes on; a pipe sees warnings, how far a long load is, and with -v each seed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which a rate means something.
 _SETTLED = 0.5
+#: Seconds between two lines in a pipe, and before the first: work that is done sooner needs none.
+_NOW_AND_THEN = 10.0
 
 
 class Live(Progress):
@@ -31,6 +33,7 @@ class Live(Progress):
         self._running = ""
         self._table = ""
         self._since, self._begun = 0.0, 0
+        self._said = 0.0
 
     def __enter__(self) -> Live:
         if not self._silent and sys.stderr.isatty():
@@ -80,6 +83,7 @@ class Live(Progress):
     def started(self, step: Step, place: int, total: int) -> None:
         """Show the seed that begins."""
         self._running, self._table = f"[{place}/{total}] {step.seed.revision}", ""
+        self._said = time.monotonic()
         if self._status is not None:
             self._status.update(self._running)
         if self._verbose:
@@ -89,19 +93,27 @@ class Live(Progress):
             )
 
     def loaded(self, table: str, rows: int, expected: int | None) -> None:
-        """Show how far a load is, how quick, and for how long it will go on."""
-        if self._status is None:
+        """Show how far a load is, how quick, and for how long it will go on; in a pipe as a line now and then."""
+        if self._silent:
             return
         now = time.monotonic()
         if self._table != table or rows < self._begun:
             self._table, self._since, self._begun = table, now, rows
+        if self._status is not None:
+            self._status.update(self._far(rows, expected, now))
+        elif now - self._said >= _NOW_AND_THEN:
+            self._said = now
+            say(self._far(rows, expected, now), err=True)
+
+    def _far(self, rows: int, expected: int | None, now: float) -> str:
+        """Say how far a load is."""
         seconds, done = now - self._since, rows - self._begun
-        line = f"{self._running}: {table} {rows:,} rows"
+        line = f"{self._running}: {self._table} {rows:,} rows"
         if seconds > _SETTLED and done:
             line += f", {done / seconds:,.0f} rows/s"
             if expected and expected > rows:
                 line += f", about {round((expected - rows) * seconds / done)} s left"
-        self._status.update(line)
+        return line
 
     def drifted(self, drift: Drift) -> None:
         """Warn of what is left alone."""

@@ -100,7 +100,7 @@ def status(found: Status) -> Json:
 
 
 def entry(each: Applied) -> Json:
-    """Describe one row of the history under the names of its columns."""
+    """Describe one row of the history under the names of its columns, and how quick it was."""
     return {
         "id": each.id,
         "seed": each.seed,
@@ -115,6 +115,7 @@ def entry(each: Applied) -> Json:
         **each.changes.as_dict(),
         "started_at": text_of(each.started_at),
         "duration_ms": each.duration_ms,
+        "rows_per_s": each.rows_per_s,
         "applied_by": each.applied_by,
         "tool_version": each.tool_version,
         "note": dict(each.note),

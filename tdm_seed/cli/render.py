@@ -165,15 +165,18 @@ def history(options: Options, output: dict[str, Any], entries: Sequence[Applied]
             entry.environment,
             str(entry.changes),
             _time(entry.duration_ms),
+            *([f"{entry.rows_per_s or 0:,}"] if options.verbose else []),
             entry.applied_by,
             _remark(entry),
         )
         for entry in entries
     ]
-    columns = ["When", "Seed", "State", "Environment", "Rows", "Time", "By", "Remark"]
+    quick = ["Rows/s"] if options.verbose else []
+    columns = ["When", "Seed", "State", "Environment", "Rows", "Time", *quick, "By", "Remark"]
     if not any(row[-1] for row in rows):
         columns.pop()
-    say_table(columns, rows, right=("Time",), wraps=("Rows", "Remark"), spare=("By", "Time", "Environment"))
+    spare = ("By", "Time", "Environment")
+    say_table(columns, rows, right=("Time", "Rows/s"), wraps=("Rows", "Remark"), spare=spare)
 
 
 def _remark(entry: Applied) -> str:

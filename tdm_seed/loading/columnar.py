@@ -130,7 +130,8 @@ def _file(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch], int | None]:
     from pyarrow import ipc, parquet
 
     if path.suffix.lower() == ".parquet":
-        file = parquet.ParquetFile(path, pre_buffer=False)  # reading ahead, it would hold whole row groups
+        # Reading ahead, it would hold whole row groups.
+        file = parquet.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
         return file.schema_arrow, file.iter_batches(batch_size=TOGETHER), file.metadata.num_rows
     opened = pa.OSFile(str(path))
     whole = opened.read(6) == b"ARROW1"

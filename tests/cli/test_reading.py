@@ -90,6 +90,18 @@ def test_history_lists_what_was_done(project: Small, tool: Tool) -> None:
     assert {"people": 3} == entries[0]["volumes"]
 
 
+def test_history_tells_how_quick_a_seed_was(project: Small, tool: Tool) -> None:
+    """Rows per second, to programs always and to people with -v; nothing came of nothing."""
+    tool("upgrade")
+    first = tool("history", "people", "--json").json["entries"][0]
+    quick = round(3_000 / first["duration_ms"]) if first["duration_ms"] else None
+    assert quick == first["rows_per_s"]
+    lines = tool("history", "-v").out.splitlines()
+    assert ["Rows", "Time", "Rows/s", "By"] == lines[0].split()[4:]
+    assert f"{quick or 0:,}" == next(line for line in lines if "people" in line).split()[-2]
+    assert "Rows/s" not in tool("history").out
+
+
 def test_show_tells_what_a_seed_is(project: Small, tool: Tool) -> None:
     """What its file says, without running it, and where it stands."""
     out = tool("show", "people").out

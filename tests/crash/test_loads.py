@@ -13,37 +13,58 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from tdm_seed import chunked
+from tdm_seed.engine import Progress
+from tdm_seed.errors import TdmSeedError
+from tdm_seed.loading import large, telling
 from tests.crash.shop import Running, wait_for
 from tests.engine.conftest import playground
 from tests.engine.playground import Playground
 
 DRIVER = Path(__file__).with_name("load_driver.py")
-ROWS = 20_000
 TABLES = (
     "CREATE TABLE customer (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL)",
-    "CREATE TABLE purchase (id INTEGER NOT NULL PRIMARY KEY, number VARCHAR(20) NOT NULL, customer_id INTEGER NOT NULL, "
-    "note VARCHAR(60), CONSTRAINT purchase_number UNIQUE (number), "
-    "CONSTRAINT purchase_customer FOREIGN KEY (customer_id) REFERENCES customer (id))",
-    "CREATE INDEX purchase_by_customer ON purchase (customer_id, note)",
+    *(
+        f"CREATE TABLE {name} (id INTEGER NOT NULL PRIMARY KEY, number VARCHAR(20) NOT NULL, customer_id INTEGER "
+        f"NOT NULL, note VARCHAR(60), CONSTRAINT {name}_number UNIQUE (number), "
+        f"CONSTRAINT {name}_customer FOREIGN KEY (customer_id) REFERENCES customer (id))"
+        for name in ("purchase", "visit")
+    ),
+    *(f"CREATE INDEX {name}_by_customer ON {name} (customer_id, note)" for name in ("purchase", "visit")),
 )
-SEED = f"""
+#: Loads rows that nobody has counted, and a file.
+SEED = """
 def upgrade(db):
-    db.upsert("customer", [{{"id": i, "name": f"customer {{i}}"}} for i in range(1, 501)])
+    db.upsert("customer", [{"id": i, "name": f"customer {i}"} for i in range(1, 501)])
     db.load("purchase", (
-        {{"id": i, "number": f"{{db.random.getrandbits(40)}}", "customer_id": i % 500 + 1, "note": f"note {{i % 977}}"}}
-        for i in range({ROWS})
+        {"id": i, "number": f"{db.random.getrandbits(40)}", "customer_id": i % 500 + 1, "note": f"note {i % 977}"}
+        for i in db.range("rows")
     ))
+    db.load("visit", db.csv())
 
 def verify(db):
-    db.expect("SELECT count(*) FROM purchase", equals={ROWS})
+    db.expect("SELECT count(*) FROM purchase", equals=db.volume("rows"))
+    db.expect("SELECT count(*) FROM visit", equals=db.volume("rows"))
+"""
+MANIFEST = """
+url = "${{PLAYGROUND_URL}}"
+random_seed = 7
+now = 2026-01-05T00:00:00Z
+[volumes]
+rows = {}
 """
 
-
+#: Where a run dies, and for the how manieth time it comes there: loads tell twenty times how far they are.
+ENDS = [("after load", 1), ("before history", 1), ("before commit", 1), ("after commit", 1)]
 POINTS = {
-    "seed": ["after load", "before history", "before commit", "after commit"],
-    "chunk": ["after chunk", "after chunk", "after load", "before history", "before commit", "after commit"],
+    "seed": [("during load", 3), ("during load", 15), ("during load", 22), *ENDS],
+    "chunk": [("during load", 3), ("during load", 29), ("after chunk", 3), ("after chunk", 6), *ENDS],
 }
+#: Where the indexes of a table are down meanwhile.
+BARE = [("indexes down", 1), ("indexes down", 2), ("before rebuild", 1), ("during rebuild", 1), ("during rebuild", 3)]
+REBUILDS = {("seed", "postgresql"): BARE, ("seed", "sqlite"): BARE[:4]}
 
 
 @dataclass(frozen=True)
@@ -51,42 +72,57 @@ class Load:
     """A project with one seed that loads many rows, and its processes."""
 
     play: Playground
+    rows: int
     processes: list[Running]
+
+    @property
+    def product(self) -> str:
+        """The name of the database."""
+        return self.play.url.partition(":")[0].partition("+")[0]
 
     def drive(self, point: str = "", number: int = 0) -> Running:
         """Start an upgrade that kills itself at a point."""
-        arguments = [sys.executable, str(DRIVER), point, str(number)]
+        arguments = [sys.executable, str(DRIVER), point, str(number), str(self.rows)]
         self.processes.append(Running(self.play.root, len(self.processes), arguments, self.play.environ()))
         return self.processes[-1]
 
     def found(self) -> list[Any]:
         """Give the digests of all tables, the schema in the words of the database, and what the history sums up."""
-        product = self.play.url.partition(":")[0].partition("+")[0]
         asked = {
-            "postgresql": "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'purchase'::regclass "
+            "postgresql": "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = '{0}'::regclass "
             "UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint "
-            "WHERE conrelid = 'purchase'::regclass ORDER BY 1",
-            "mysql": "SHOW CREATE TABLE purchase",
-            "sqlite": "SELECT sql FROM sqlite_master WHERE tbl_name = 'purchase' ORDER BY 1",
-        }
+            "WHERE conrelid = '{0}'::regclass ORDER BY 1",
+            "mysql": "SHOW CREATE TABLE {0}",
+            "sqlite": "SELECT sql FROM sqlite_master WHERE tbl_name = '{0}' ORDER BY 1",
+        }[self.product]
         last = self.play.history()[-1]
-        return [self.play.digest(), self.play.rows(asked[product]), last.state, last.changes]
+        schema = [self.play.rows(asked.format(name)) for name in ("purchase", "visit")]
+        return [self.play.digest(), schema, last.state, last.changes]
 
     def empty(self) -> None:
         """Begin anew."""
-        tables = ("purchase", "customer", *(name for name in self.play.tables() if name.startswith("seed_history")))
-        self.play.sql(*(f"DELETE FROM {table}" for table in tables))
+        quick = "DELETE FROM" if self.product == "sqlite" else "TRUNCATE TABLE"
+        others = ("customer", *(name for name in self.play.tables() if name.startswith("seed_history")))
+        self.play.sql(f"{quick} purchase", f"{quick} visit", *(f"DELETE FROM {table}" for table in others))
+
+
+def made(folder: Path, url: str, kind: str, rows: int) -> Load:
+    """Make the project, its tables and its seed, which commits as a whole or in chunks."""
+    play = playground(folder, url)
+    play.sql(*TABLES)
+    play.manifest(text=MANIFEST.format(rows))
+    revision = play.seed("purchases", f'transaction = "{kind}"\n{SEED}')
+    visits = "".join(f"{i},v{i * 7919 % rows:09},{i % 500 + 1},note {i % 977}\n" for i in range(1, rows + 1))
+    play.write(f"seeds/reference/{revision}.csv", f"id,number,customer_id,note\n{visits}")
+    return Load(play, rows, [])
 
 
 @pytest.fixture(params=["seed", "chunk"])
 def load(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Iterator[Load]:
-    """The project, its tables and its seed, which commits as a whole or in chunks."""
-    play = playground(tmp_path / "project", database_url)
-    play.sql(*TABLES)
-    play.seed("purchases", f'transaction = "{request.param}"\n{SEED}')
-    made = Load(play, [])
-    yield made
-    for each in made.processes:
+    """The project on every kind of database in turn."""
+    load = made(tmp_path / "project", database_url, request.param, request.config.getoption("rows"))
+    yield load
+    for each in load.processes:
         each.process.kill()
         each.process.wait()
 
@@ -98,21 +134,70 @@ def test_a_large_load_that_dies_is_completed_by_the_next_run(load: Load, request
     assert 0 == run.end(), run.err
     clean, seconds = load.found(), float(run.out.split()[-1])
     kind = request.node.callspec.params["load"]
-    kills: list[tuple[str, int, float]] = [
-        (point, POINTS[kind][: place + 1].count(point) * 3, 0.0) for place, point in enumerate(POINTS[kind])
-    ]
+    named = [*POINTS[kind], *REBUILDS.get((kind, load.product), [])]
+    kills: list[tuple[str, int, float]] = [(point, number, 0.0) for point, number in named]
     drawn = random.Random(f"loads {kind}")
     kills += [("", 0, drawn.uniform(0, seconds)) for _ in range(max(1, request.config.getoption("runs") // 2))]
+    died = 0
     for point, number, delay in kills:
         load.empty()
-        run = load.drive(point, number if point == "after chunk" else 1)
+        run = load.drive(point, number)
         wait_for(lambda run=run: "ready" in run.out, run)
         if not point:
             with suppress(subprocess.TimeoutExpired):
                 run.process.wait(delay)
             run.process.kill()
         assert run.end() in (0, -signal.SIGKILL), run.err
+        died += run.process.returncode == -signal.SIGKILL
         assert not point or run.process.returncode == -signal.SIGKILL, (point, number)
         load.play.upgrade()
         assert clean == load.found(), (point, number, delay)
+        assert [] == load.play.ran()
+    print(f"{load.product}, {kind}: {died} of {len(kills)} runs were killed, {load.rows:,} rows each")
+
+
+#: What cuts every session of the database but the one that asks.
+CUTS = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mysql": "SELECT concat('KILL ', id) FROM information_schema.processlist "
+    "WHERE db = database() AND id <> connection_id()",
+}
+
+
+@dataclass
+class Cut(Progress):
+    """Lets the server end all sessions when a load has told so often how far it is."""
+
+    load: Load
+    left: int
+
+    def loaded(self, table: str, rows: int, expected: int | None) -> None:
+        """Count, and cut."""
+        self.left -= 1
+        if self.left == 0:
+            found = self.load.play.rows(CUTS[self.load.product])
+            for (statement,) in found if self.load.product == "mysql" else ():
+                with suppress(sa.exc.DBAPIError):  # it has ended by itself
+                    self.load.play.sql(statement)
+
+
+@pytest.mark.parametrize("kind", ["seed", "chunk"])
+@pytest.mark.parametrize("product", ["postgresql", "mysql"])
+def test_a_load_whose_connection_is_cut_is_completed_by_the_next_run(
+    product: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, with exit code 1, wherever in the rows that was."""
+    for module, name, value in ((chunked, "CHUNK", 700), (large, "LARGE", 300), (telling, "_EVERY", 300)):
+        monkeypatch.setattr(module, name, value)
+    load = made(tmp_path / "project", request.getfixturevalue(f"{product}_url"), kind, 3_000)
+    load.play.upgrade()
+    clean = load.found()
+    for left in (2, 9, 12):
+        load.empty()
+        with pytest.raises(TdmSeedError, match="connection to the server was lost") as caught:
+            load.play.upgrade(progress=Cut(load, left))
+        assert (1, "Run the command again") == (caught.value.exit_code, str(caught.value.hint)[-22:-1])
+        load.play.upgrade()
+        assert clean == load.found()
         assert [] == load.play.ran()

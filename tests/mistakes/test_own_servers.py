@@ -6,11 +6,13 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
+from tdm_seed import chunked
 from tdm_seed.errors import DatabaseError
 from tdm_seed.testing import servers
 from tdm_seed.testing.databases import throwaway
@@ -77,8 +79,19 @@ def test_a_server_without_room_for_its_tables(small_mysql: servers.Server, tmp_p
     assert "Make room on the server, then run the command again." == error.hint
 
 
+@dataclass(frozen=True)
+class Disk:
+    """A small disk, mounted at a folder."""
+
+    path: Path
+
+    def grow(self) -> None:
+        """Make room."""
+        subprocess.run(["mount", "-o", "remount,size=64m", self.path], check=True)
+
+
 @contextmanager
-def small_disk() -> Iterator[Path]:
+def small_disk() -> Iterator[Disk]:
     """A disk of four megabytes that the server's account may write to."""
     folder = servers.scratch_directory()
     disk = folder / "disk"
@@ -91,35 +104,65 @@ def small_disk() -> Iterator[Path]:
     try:
         account = Account.current()
         os.chown(disk, account.uid, account.gid)
-        yield disk
+        yield Disk(disk)
     finally:
         subprocess.run(["umount", disk], check=True)
         disk.rmdir()
         folder.rmdir()
 
 
+def fills_the_disk(play: Playground, transaction: str, disk: Disk) -> DatabaseError:
+    """Load more than there is room for, and give the error; the next upgrade, with more room, does what is missing."""
+    play.item("one", 1)
+    play.ran()
+    revision = play.seed("many", f'transaction = "{transaction}"{MANY}')
+    with pytest.raises(DatabaseError) as refused:
+        play.ran()
+    entry, rows = play.history()[-1], len(play.items())
+    if transaction == "seed":
+        assert ("one", "applied", 1) == (entry.seed[-3:], entry.state, rows)
+    else:
+        assert ("many", "running", True) == (entry.seed[-4:], entry.state, 5_000 < rows < 49_991)
+    disk.grow()
+    assert ["many"] == play.ran()
+    assert [1, *range(10, 60_000)] == play.items()
+    assert [] == play.ran()
+    assert (revision, 3) == (refused.value.place.seed, refused.value.place.line)
+    assert "Make room" in str(refused.value.hint)
+    return refused.value
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_disk_that_is_full(postgresql_server: servers.Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transaction", ["seed", "chunk"])
+def test_a_disk_that_is_full(
+    postgresql_server: servers.Server, tmp_path: Path, transaction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The table lies on it; the history does not."""
     if postgresql_server.pid is None:
         pytest.skip("the server is given by the environment")
+    monkeypatch.setattr(chunked, "CHUNK", 5_000)
     with small_disk() as disk, throwaway(postgresql_server) as url:
         play = playground(tmp_path / "project", url)
         name = f"disk_{make_url(url).database}"
         with administered(postgresql_server) as run:
-            run(f"CREATE TABLESPACE {name} LOCATION '{disk}'")
+            run(f"CREATE TABLESPACE {name} LOCATION '{disk.path}'")
             try:
-                play.item("one", 1)
-                play.ran()
                 play.sql(f"ALTER TABLE item SET TABLESPACE {name}")
-                revision = play.seed("many", MANY)
-                error = fails(play)
+                error = fills_the_disk(play, transaction, disk)
                 play.sql("DROP TABLE item")
             finally:
                 run(f"DROP TABLESPACE {name}")
     assert "No space left on device" in error.message
-    assert (revision, 3) == (error.place.seed, error.place.line)
-    assert "Make room on the server, then run the command again." == error.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+@pytest.mark.parametrize("transaction", ["seed", "chunk"])
+def test_a_disk_without_room_for_a_file(tmp_path: Path, transaction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of an SQLite database lies on it, and what it needs to take a seed back."""
+    monkeypatch.setattr(chunked, "CHUNK", 5_000)
+    with small_disk() as disk:
+        error = fills_the_disk(playground(tmp_path / "project", f"sqlite:///{disk.path}/test.db"), transaction, disk)
+    assert "disk is full" in error.message
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tdm_seed.dialects.postgresql import (
     copy,
     emptying,
     identity,
+    insert,
     lock,
     rebuild,
     script,
@@ -41,9 +42,9 @@ _EXACT = (
     sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, sa.Interval, sa.Uuid, sa.LargeBinary, sa.Enum,
 )  # fmt: skip
 
-#: Where a reflected table notes that it has rules.
-_RULES = "tdm_seed_rules"
-_HAS_RULES = sa.text("SELECT relhasrules FROM pg_class WHERE oid = CAST(:name AS regclass)")
+#: Where a reflected table notes that it has rules, and that it has policies which bind us.
+_RULES, _POLICIES = "tdm_seed_rules", "tdm_seed_policies"
+_NOTES = sa.text("SELECT relhasrules, row_security_active(oid) FROM pg_class WHERE oid = CAST(:name AS regclass)")
 #: Bits of tgtype: 2 BEFORE, 4 INSERT, 64 INSTEAD OF.
 _ROW_TRIGGERS = sa.text(
     "SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = CAST(:name AS regclass) AND NOT tgisinternal "
@@ -195,16 +196,17 @@ class PostgreSQL(Dialect):
     def load(
         self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> int:
-        """Append rows with COPY, which goes past rules: a table with rules gets INSERTs."""
-        if self.redirects_rows(table):
-            return super().load(connection, table, columns, rows)
-        return copy.load(connection, table, columns, rows)
+        """Append rows with COPY, or with INSERTs where COPY goes past rules or is refused because of policies."""
+        if _copies(table):
+            return copy.load(connection, table, columns, rows)
+        overriding = bool(self.options_for_keys(table, columns))
+        return insert.load(connection, table, columns, rows, overriding=overriding)
 
     def load_text(
         self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes
     ) -> Taken:
         """Send the file as it stands, up to the first record that the server may read in another way than we do."""
-        if self.redirects_rows(table):
+        if not _copies(table):
             return Taken()
         try:
             with self.savepoint(connection):
@@ -217,7 +219,7 @@ class PostgreSQL(Dialect):
         plainly: Plainly, *, at_hand: bool,
     ) -> Taken | None:  # fmt: skip
         """Append with COPY in its binary format, from blocks of our own."""
-        if self.redirects_rows(table):
+        if not _copies(table):
             return None
         with self.savepoint(connection):
             return blocks.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
@@ -352,9 +354,10 @@ class PostgreSQL(Dialect):
         self.settle(connection)
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
-        """Note what the catalogue knows besides columns: rules."""
+        """Note what the catalogue knows besides columns: rules and policies."""
         name = identity.as_text(connection, table)
-        table.info[_RULES] = bool(connection.scalar(_HAS_RULES, {"name": name}))
+        noted = connection.execute(_NOTES, {"name": name}).first() or (False, False)
+        table.info.update(zip((_RULES, _POLICIES), noted, strict=True))
 
     def redirects_rows(self, table: sa.Table) -> bool:
         """Rules may: the row count of a plain INSERT is 0 then."""
@@ -371,3 +374,8 @@ class PostgreSQL(Dialect):
         if isinstance(cause, psycopg.Error):
             return translate(cause, url)
         return super().translate_error(error, url)
+
+
+def _copies(table: sa.Table) -> bool:
+    """Tell whether COPY does to a table what INSERT does."""
+    return not (table.info.get(_RULES) or table.info.get(_POLICIES))

@@ -141,22 +141,30 @@ def _options(columns: Sequence[sa.Column[Any]]) -> Iterator[str | sql.Composable
 def _blocks(rest: bytes, content: BinaryIO, line_end: bytes) -> Iterator[bytes]:
     """Give whole records, as many as fit into a block; ``rest`` was read already."""
     begun = io.BytesIO(rest)
-    rest = b""
-    while more := begun.read(BLOCK) or content.read(BLOCK):
-        rest += more
-        end = _end(rest, line_end)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-        elif len(rest) > _LONGEST:
-            return
-    if rest:
-        yield rest + line_end
+
+    def read(size: int) -> bytes:
+        return begun.read(size) or content.read(size)
+
+    held: list[bytes] = []  # of a record whose end is still to come
+    inside = False  # whether what was read so far ends between quotes
+    while more := read(BLOCK):
+        if more.endswith(b"\r"):
+            more += read(1)  # no line end is cut in two
+        inside ^= more.count(b'"') % 2 == 1
+        if end := _end(more, line_end, inside=inside):
+            yield b"".join((*held, more[:end]))
+            held = [more[end:]]
+        else:
+            held.append(more)
+            if sum(map(len, held)) > _LONGEST:
+                return
+    if left := b"".join(held):
+        yield left + line_end
 
 
-def _end(text: bytes, line_end: bytes) -> int:
-    """Find where the last whole record ends: a line end between quotes ends none."""
-    end, inside = len(text), text.count(b'"') % 2 == 1
+def _end(text: bytes, line_end: bytes, *, inside: bool) -> int:
+    """Find where the last whole record ends: a line end between quotes ends none; ``inside`` says where text ends."""
+    end = len(text)
     while True:
         quote = text.rfind(b'"', 0, end)
         if not inside and (found := text.rfind(line_end, quote + 1, end)) >= 0:
