@@ -56,7 +56,7 @@ class Upsert:
         # What is removed may free a unique value that another row takes; but where rows of the table point to one
         # another, those that stay must point elsewhere first.
         removed = 0 if self_references(self.table) else self._remove()
-        with any_order(self.connection, self.dialect, self.table), self._blaming():
+        with any_order(self.connection, self.dialect, self.table, self.source.total), self._blaming():
             written = self._write(Pointing(self.match, later, self.rows))
         removed += self._remove() if self_references(self.table) else 0
         return written + Changes(deleted=removed)
