@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
-from tdm_seed.dialects.orphans import Orphan
 from tdm_seed.errors import DatabaseError, SeedError
 from tdm_seed.loading import large
 from tdm_seed.loading.blame import orphaned
 from tdm_seed.loading.large import bare
 from tdm_seed.loading.matching import Matching
-from tdm_seed.loading.ordering import any_order, beside, held
+from tdm_seed.loading.ordering import Writing, any_order, beside, held
 from tdm_seed.loading.pointing import Pointing
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import Source
@@ -101,7 +100,8 @@ class Append:
         others = [one for one in self.given if one not in later]
         refuse_dangling(self.connection, source, others, self.rows, self.table)
         pointing = Pointing(self._matching(source, later), later, self.rows)
-        with any_order(self.connection, self.dialect, self.table, source.total), self._blaming(source):
+        writing = Writing(self.connection, self.dialect, self.table, source, self.rows, self.names)
+        with self._blaming(source), any_order(writing):
             waiting = pointing.mark()
             values = sa.select(*(source.values[name] for name in self.names)).order_by(source.number)
             statement = (
@@ -117,18 +117,20 @@ class Append:
 
     @contextmanager
     def _blaming(self, source: Source) -> Iterator[None]:
-        """Name the row whose foreign key points nowhere.
+        """Name the row whose foreign key points nowhere, where that is asked for.
 
         Raises:
-            Orphan: in place of the database's own error, where the row is found.
+            Orphan: in place of the database's own error.
         """
-        try:
+        if not self.naming:
             yield
-        except (sa.exc.IntegrityError, Orphan) as error:
-            with suppress(sa.exc.SQLAlchemyError):
-                together = self.dialect.checks_at_statement_end
-                if found := orphaned(self.connection, self.table, source, self.names, self.rows, together=together):
-                    raise found from error
+            return
+        try:
+            with self.dialect.attempt(self.connection):
+                yield
+        except sa.exc.IntegrityError as error:
+            if found := orphaned(self.connection, self.table, source, self.names, self.rows, together=True):
+                raise found from error
             raise
 
     def _matching(self, source: Source, later: Sequence[Given]) -> Matching:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain, islice
 from typing import Any
 
@@ -49,7 +49,7 @@ def load(
             return loaded
         rows = chain(few, rows)
     try:
-        with dialect.bare(connection, table):
+        with _bare(connection, dialect, table):
             return loaded + dialect.load(connection, table, columns, rows)
     except RowRefused as refused:
         raise RowRefused(refused.place + sent, refused.cause) from refused.cause
@@ -66,7 +66,14 @@ def bare(
     """Relieve a table of its indexes while so many rows go into it, if they are many enough."""
     if not rebuild or rows < LARGE or rows < _worth(connection, dialect, table):
         return nullcontext()
-    return dialect.bare(connection, table)
+    return _bare(connection, dialect, table)
+
+
+@contextmanager
+def _bare(connection: Connection, dialect: Dialect, table: sa.Table) -> Iterator[None]:
+    """Bring back what was taken down when the rows raise, since a seed may catch that and go on."""
+    with dialect.savepoint(connection), dialect.bare(connection, table):
+        yield
 
 
 def _worth(connection: Connection, dialect: Dialect, table: sa.Table) -> int:

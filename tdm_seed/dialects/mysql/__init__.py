@@ -267,6 +267,10 @@ class MySQL(Dialect):
         """List the databases of the server whose tables point into this one, as far as the user may see them."""
         return reflected.pointing_databases(connection)
 
+    def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
+        """Name the triggers before rows are written, which may give them other values."""
+        return reflected.triggers(connection, table)
+
     def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[ForeignKey]:
         """Ask for all at once: reflection reads the definition of every table of the schema."""
         return reflected.foreign_keys(connection, schemas)
