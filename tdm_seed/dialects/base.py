@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
@@ -12,9 +11,8 @@ from typing import Any, ClassVar, Final, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects import orphans
 from tdm_seed.dialects.appending import Appending
-from tdm_seed.dialects.autocommit import commits_by_itself
+from tdm_seed.dialects.deferring import Deferring
 from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.statements import Statement, split
@@ -36,19 +34,7 @@ class HeldLock(Protocol):
         """Raise ``Locked`` when the database has taken the lock away (its connection was cut)."""
 
 
-@dataclass
-class _Deferral:
-    """What the open blocks of `Dialect.deferred_constraints` on one connection have to prove and to put back."""
-
-    tables: list[sa.TableClause] = field(default_factory=list)
-    undo: list[str] = field(default_factory=list)
-
-
-#: Where a connection notes its `_Deferral`.
-_DEFERRAL = "tdm_seed_deferral"
-
-
-class Dialect(Appending, Emptying):
+class Dialect(Appending, Deferring, Emptying):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.
@@ -75,13 +61,8 @@ class Dialect(Appending, Emptying):
     decimal_digits: ClassVar[int | None] = None
     #: Whether two runners on different machines keep out of each other's way.
     locks_across_machines: ClassVar[bool] = True
-    #: Whether SAVEPOINT works: a seed that ends its transaction is noticed by the one around it, and an insert that
-    #: lost a race to the application is tried once more behind one.
-    savepoints: ClassVar[bool] = True
     #: False where a foreign key may go unchecked: then every table that a seed wrote to is proven at its end.
     enforces_foreign_keys: ClassVar[bool] = True
-    #: False where `deferred_constraints` cannot defer anything, so that rows must come parents first.
-    defers_foreign_keys: ClassVar[bool] = True
     #: False where explicit numbers leave a sequence behind that nobody here can move.
     numbering_follows: ClassVar[bool] = True
     #: Whether numbers begin anew after a reset.
@@ -187,10 +168,6 @@ class Dialect(Appending, Emptying):
     def keeps_session(self, connection: Connection) -> bool:
         """Tell whether the next transaction of a connection that is in none will have the same session."""
         return True
-
-    def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
-        """Give a point to go back to when the block raises, where there is a transaction and the database has such."""
-        return connection.begin_nested() if self.savepoints and not commits_by_itself(connection) else nullcontext()
 
     def migrating(self, connection: Connection) -> AbstractContextManager[None]:
         """Let migrations use this connection, or others of its engine, as one that ``alembic`` makes itself.
@@ -320,56 +297,6 @@ class Dialect(Appending, Emptying):
 
     def advance_identity(self, connection: Connection, table: sa.Table) -> None:
         """Move a table's sequence behind the largest number in use, never backwards."""
-
-    # ---- constraints ------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def deferred_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> Iterator[None]:
-        """Let foreign keys of these tables be broken inside the block; what leaves the block is proven.
-
-        Blocks may be nested: the outermost proves for all. Where a block raises, its rows are taken back and the
-        constraints are what they were, so that a seed may catch the error and go on.
-        """
-        outer: _Deferral | None = connection.info.get(_DEFERRAL)
-        if outer is not None:
-            outer.undo += self.defer(connection, tables, nested=True)
-            outer.tables += tables
-            yield
-            return
-        deferral = connection.info[_DEFERRAL] = _Deferral(list(tables))
-        try:
-            with self.savepoint(connection):
-                deferral.undo += self.defer(connection, tables, nested=False)
-                yield
-                self.prove_constraints(connection, deferral.tables)
-                for statement in deferral.undo:
-                    connection.exec_driver_sql(statement)
-        finally:
-            del connection.info[_DEFERRAL]
-            self.undefer(connection)
-
-    def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
-        """Stop looking at foreign keys as rows come, and give the statements that undo it once they are proven.
-
-        ``nested`` says that others are deferred already, so nothing may be proven now. Plain SQL has no such thing:
-        rows must come parents first.
-        """
-        return []
-
-    def undefer(self, connection: Connection) -> None:
-        """Look at foreign keys as rows come again; called whether the block succeeded or not."""
-
-    def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
-        """Prove every foreign key of these tables with an anti-join, whatever the database promises.
-
-        Raises:
-            DatabaseError: an orphan, with its table, column and key.
-        """
-        orphans.find(connection, tables, self.foreign_keys(connection, {table.schema for table in tables}))
-
-    def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[orphans.ForeignKey]:
-        """List the foreign keys of whole schemas."""
-        return orphans.reflected(connection, schemas)
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 

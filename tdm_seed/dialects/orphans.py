@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.errors import DatabaseError, TdmSeedError
+from tdm_seed.errors import DatabaseError
 
 Name = tuple[str | None, str]
+
+
+class Orphan(DatabaseError):
+    """A row's foreign key points nowhere."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,21 @@ def reflected(connection: Connection, schemas: Iterable[str | None]) -> Iterator
                 )
 
 
-def find(connection: Connection, tables: Sequence[sa.TableClause], keys: Iterable[ForeignKey]) -> None:
-    """Look for an orphan in every foreign key that leaves one of these tables or points to one of them.
+def find(
+    connection: Connection,
+    tables: Sequence[sa.TableClause],
+    keys: Iterable[ForeignKey],
+    grown: Sequence[sa.TableClause] = (),
+) -> None:
+    """Look for an orphan in every foreign key that leaves one of these tables or points to one of ``tables``.
 
     Raises:
-        DatabaseError: for the first orphan found, with its key.
+        Orphan: for the first one found, with its key.
     """
     touched = {(table.schema, table.name) for table in tables}
+    leaving = touched | {(table.schema, table.name) for table in grown}
     for key in sorted(keys, key=str):
-        if key.child in touched or key.parent in touched:
+        if key.child in leaving or key.parent in touched:
             _prove(connection, key)
 
 
@@ -61,10 +71,10 @@ def _prove(connection: Connection, key: ForeignKey) -> None:
         raise orphan(key.child[1], key.columns, tuple(row), key.parent[1])
 
 
-def orphan(table: str, columns: Iterable[str], values: Iterable[object], parent: str) -> TdmSeedError:
+def orphan(table: str, columns: Iterable[str], values: Iterable[object], parent: str) -> Orphan:
     """Name one orphan."""
     names, key = ", ".join(columns), ", ".join(str(value) for value in values)
-    return DatabaseError(
+    return Orphan(
         f"({names}) = ({key}) points to no row of {parent}",
         table=table,
         hint=f"Load that row of {parent} too, or correct the key.",

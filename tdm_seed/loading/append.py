@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -10,9 +11,11 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import DatabaseError, SeedError
+from tdm_seed.loading import large
+from tdm_seed.loading.blame import orphaned
 from tdm_seed.loading.large import bare
 from tdm_seed.loading.matching import Matching
-from tdm_seed.loading.ordering import any_order
+from tdm_seed.loading.ordering import Writing, any_order, beside, held
 from tdm_seed.loading.pointing import Pointing
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import Source
@@ -20,7 +23,7 @@ from tdm_seed.loading.resolve import look_up, refuse_dangling
 from tdm_seed.loading.rows import Rows
 from tdm_seed.loading.streaming import Streaming
 from tdm_seed.loading.telling import Told
-from tdm_seed.schema import default_key
+from tdm_seed.schema import default_key, self_references
 
 
 @dataclass
@@ -34,6 +37,8 @@ class Append:
     rows: Rows
     #: Whether a large load may take indexes down and build them again.
     rebuild: bool = False
+    #: Whether to take the way that knows the row which the database refuses, be it slower.
+    naming: bool = False
     told: Told | None = None
     _there: int = field(init=False)
 
@@ -44,6 +49,32 @@ class Append:
     def names(self) -> list[str]:
         """The columns that are filled."""
         return [one.column.name for one in self.given]
+
+    def run(self, staged: Callable[[Rows], AbstractContextManager[Source]]) -> int:
+        """Append in the way that suits the rows and give their number; ``staged`` brings rows into the database.
+
+        Raises:
+            DatabaseError: a trigger or rule kept rows out, or a row points nowhere.
+        """
+        if any(one.looks_up is not None for one in self.given):
+            return self._staged(staged)
+        points = any(not set(self.names).isdisjoint(each.columns) for each in self_references(self.table))
+        if not (points or self.dialect.deferring(self.connection)):
+            return self.stream()
+        self.rows, count = held(self.rows, large.LARGE)
+        many = count >= large.LARGE and beside(self.connection, self.dialect, self.table, count)
+        if not points:
+            with self.dialect.awaited(self.connection, self.table) if many else nullcontext():
+                return self.stream()
+        if many and not self.naming:
+            with self.dialect.any_order(self.connection, self.table, rebuild=self.rebuild) as possible:
+                if possible:
+                    return self.stream()
+        return self._staged(staged)
+
+    def _staged(self, staged: Callable[[Rows], AbstractContextManager[Source]]) -> int:
+        with staged(self.rows) as source:
+            return self.insert(source)
 
     def stream(self) -> int:
         """Load rows as they come and give their number.
@@ -69,7 +100,8 @@ class Append:
         others = [one for one in self.given if one not in later]
         refuse_dangling(self.connection, source, others, self.rows, self.table)
         pointing = Pointing(self._matching(source, later), later, self.rows)
-        with any_order(self.connection, self.dialect, self.table):
+        writing = Writing(self.connection, self.dialect, self.table, source, self.rows, self.names)
+        with self._blaming(source), any_order(writing):
             waiting = pointing.mark()
             values = sa.select(*(source.values[name] for name in self.names)).order_by(source.number)
             statement = (
@@ -82,6 +114,24 @@ class Append:
             if waiting:
                 pointing.point()
         return self._proven(int(loaded), source.total)
+
+    @contextmanager
+    def _blaming(self, source: Source) -> Iterator[None]:
+        """Name the row whose foreign key points nowhere, where that is asked for.
+
+        Raises:
+            Orphan: in place of the database's own error.
+        """
+        if not self.naming:
+            yield
+            return
+        try:
+            with self.dialect.attempt(self.connection):
+                yield
+        except sa.exc.IntegrityError as error:
+            if found := orphaned(self.connection, self.table, source, self.names, self.rows, together=True):
+                raise found from error
+            raise
 
     def _matching(self, source: Source, later: Sequence[Given]) -> Matching:
         """Say how rows that were just inserted are found again: by a key, or by what others call them."""

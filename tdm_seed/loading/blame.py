@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.orphans import orphan
+from tdm_seed.dialects.orphans import Orphan, orphan
 from tdm_seed.errors import SeedError, TdmSeedError
 from tdm_seed.loading.matching import Matching
+from tdm_seed.loading.relation import Source
 from tdm_seed.loading.rows import Rows
 from tdm_seed.schema import references, unique_keys
 
@@ -18,7 +20,11 @@ def blamed(match: Matching, names: Collection[str], rows: Rows) -> TdmSeedError 
 
     ``names`` are the columns that the rows give. None where the reason is another, such as a check or a trigger.
     """
-    return _missing_value(match, names, rows) or _orphaned(match, names, rows) or _taken(match, names, rows)
+    return (
+        _missing_value(match, names, rows)
+        or orphaned(match.connection, match.table, match.source, names, rows)
+        or _taken(match, names, rows)
+    )
 
 
 def _missing_value(match: Matching, names: Collection[str], rows: Rows) -> TdmSeedError | None:
@@ -36,20 +42,40 @@ def _missing_value(match: Matching, names: Collection[str], rows: Rows) -> TdmSe
     return None
 
 
-def _orphaned(match: Matching, names: Collection[str], rows: Rows) -> TdmSeedError | None:
-    for reference in references(match.table):
-        if not set(reference.columns) <= set(names) or reference.target == (match.table.schema, match.table.name):
+def orphaned(
+    connection: Connection,
+    table: sa.Table,
+    source: Source,
+    names: Collection[str],
+    rows: Rows,
+    *,
+    together: bool | None = None,
+) -> Orphan | None:
+    """Find the first given row whose foreign key points nowhere, among the keys to other tables.
+
+    And to its own, where it is said whether rows that were given ``together`` with it are to be looked at, too,
+    because the database has taken them back.
+    """
+    for reference in references(table):
+        own = reference.target == (table.schema, table.name)
+        if not set(reference.columns) <= set(names) or (own and together is None):
             continue
         schema, parent = reference.target
         far = sa.table(parent, *map(sa.column, reference.referred), schema=schema).alias("p")
-        given = [match.source.values[name] for name in reference.columns]
+        given = [source.values[name] for name in reference.columns]
         same = (far.c[name] == value for name, value in zip(reference.referred, given, strict=True))
-        there = sa.exists(sa.select(sa.literal(1)).select_from(far).where(*same))
-        query = sa.select(match.source.number, *given).where(~there, *(value.is_not(None) for value in given))
-        if row := match.connection.execute(query.order_by(match.source.number).limit(1)).first():
-            error = orphan(match.table.name, reference.columns, row[1:], parent)
+        there: sa.ColumnElement[bool] = sa.exists(sa.select(sa.literal(1)).select_from(far).where(*same))
+        if own and together and set(reference.referred) <= set(names):
+            others = source.relation.alias("o")
+            values = [others.c[source.values[name].name] for name in reference.referred]
+            equal = (a == b for a, b in zip(values, given, strict=True))
+            there = sa.or_(there, sa.exists(sa.select(sa.literal(1)).select_from(others).where(*equal)))
+        query = sa.select(source.number, *given).where(~there, *(value.is_not(None) for value in given))
+        if row := connection.execute(query.order_by(source.number).limit(1)).first():
+            error = orphan(table.name, reference.columns, row[1:], parent)
             error.hint = f"Load the parents first: that row of {parent} is missing. Or correct the key."
-            return error.located(column=reference.columns[0], **rows.origin.place(row[0]))
+            error.located(column=reference.columns[0], **rows.origin.place(row[0]))
+            return error
     return None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -43,7 +43,7 @@ def load(
         if not rows.hold(1):
             return loaded
     try:
-        with dialect.bare(connection, table):
+        with _bare(connection, dialect, table):
             return loaded + dialect.load(connection, table, columns, rows)
     except RowRefused as refused:
         raise RowRefused(refused.place + sent, refused.cause) from refused.cause
@@ -60,7 +60,14 @@ def bare(
     """Relieve a table of its indexes while so many rows go into it, if they are many enough."""
     if not rebuild or rows < LARGE or rows < _worth(connection, dialect, table):
         return nullcontext()
-    return dialect.bare(connection, table)
+    return _bare(connection, dialect, table)
+
+
+@contextmanager
+def _bare(connection: Connection, dialect: Dialect, table: sa.Table) -> Iterator[None]:
+    """Bring back what was taken down when the rows raise, since a seed may catch that and go on."""
+    with dialect.savepoint(connection), dialect.bare(connection, table):
+        yield
 
 
 def _worth(connection: Connection, dialect: Dialect, table: sa.Table) -> int:

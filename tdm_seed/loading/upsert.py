@@ -16,7 +16,7 @@ from tdm_seed.loading.append import kept_out
 from tdm_seed.loading.blame import blamed
 from tdm_seed.loading.exchange import make_way
 from tdm_seed.loading.matching import Matching
-from tdm_seed.loading.ordering import any_order
+from tdm_seed.loading.ordering import Writing, any_order
 from tdm_seed.loading.pointing import Pointing
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import Source
@@ -56,7 +56,11 @@ class Upsert:
         # What is removed may free a unique value that another row takes; but where rows of the table point to one
         # another, those that stay must point elsewhere first.
         removed = 0 if self_references(self.table) else self._remove()
-        with any_order(self.connection, self.dialect, self.table), self._blaming():
+        names, changed = [one.column.name for one in self.given], [column.name for column in self.columns]
+        writing = Writing(
+            self.connection, self.dialect, self.table, self.source, self.rows, names, changed, self.insert_only
+        )
+        with any_order(writing), self._blaming():
             written = self._write(Pointing(self.match, later, self.rows))
         removed += self._remove() if self_references(self.table) else 0
         return written + Changes(deleted=removed)

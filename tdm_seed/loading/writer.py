@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
+from tdm_seed.dialects.orphans import Orphan
 from tdm_seed.errors import DatabaseError, SeedError, TdmSeedError
 from tdm_seed.loading import large
 from tdm_seed.loading.append import Append
@@ -115,33 +116,30 @@ class Writer:
         if found is None:
             self._look_at_header(table, rows)
             return Changes()
-        if not (self.rebuild and large.can_repeat(rows) and (found.expected or 0) >= large.LARGE):
+        unproven = self.rebuild or bool(self_references(table))
+        if not (unproven and large.can_repeat(rows) and (found.expected or 0) >= large.LARGE):
             return self.append_rows(table, found, rebuild=self.rebuild)
         try:
             with self.dialect.savepoint(self.connection):
-                return self.append_rows(table, found, rebuild=True)
+                return self.append_rows(table, found, rebuild=self.rebuild)
         except DatabaseError as error:
             # A key that cannot be built names no row; with the indexes in place, the database does.
-            unnamed = isinstance(error.__cause__, sa.exc.IntegrityError)
+            unnamed = isinstance(error, Orphan) or isinstance(error.__cause__, sa.exc.IntegrityError)
             again = self.rows(rows, columns) if unnamed else None
             if again is None:
                 raise
-        return self.append_rows(table, again)
+        return self.append_rows(table, again, naming=True)
 
-    def append_rows(self, table: sa.Table, found: Rows, *, rebuild: bool = False) -> Changes:
-        """Add rows whose columns are known already, or a part of them."""
+    def append_rows(self, table: sa.Table, found: Rows, *, rebuild: bool = False, naming: bool = False) -> Changes:
+        """Add rows whose columns are known already, or a part of them; ``naming`` the one that is refused."""
         with self._errors(table, found):
             given = self._understand(table, found)
             names = [one.column.name for one in given]
             self._before_drawing(table, names)
             told = None if self.told is None else partial(self.told, table.name)
             found = found if told is None else telling(found, told)
-            work = Append(self.connection, self.dialect, table, given, found, rebuild, told)
-            if self_references(table) or any(one.looks_up is not None for one in given):
-                with self._source(table, given, found) as relation:
-                    count = work.insert(relation)
-            else:
-                count = work.stream()
+            work = Append(self.connection, self.dialect, table, given, found, rebuild, naming, told)
+            count = work.run(lambda rows: self._source(table, given, rows))
             self._note_numbers(table, names)
             return Changes(inserted=count)
 

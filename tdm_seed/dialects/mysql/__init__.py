@@ -268,9 +268,17 @@ class MySQL(Dialect):
         if not connection.invalidated:
             connection.exec_driver_sql(checks.ON)
 
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[bool]:
+        """Switch the checks off, and prove what the table points to."""
+        return self._proven_afterwards(connection, table)
+
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the databases of the server whose tables point into this one, as far as the user may see them."""
         return reflected.pointing_databases(connection)
+
+    def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
+        """Name the triggers before rows are written, which may give them other values."""
+        return reflected.triggers(connection, table)
 
     def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[ForeignKey]:
         """Ask for all at once: reflection reads the definition of every table of the schema."""

@@ -29,6 +29,11 @@ _POINTING = sa.text(
     "WHERE referenced_table_schema = :schema AND table_schema <> :schema ORDER BY 1"
 )
 
+_TRIGGERS = sa.text(
+    "SELECT CONCAT('trigger ', trigger_name) FROM information_schema.triggers WHERE event_object_schema = :schema "
+    "AND event_object_table = :table AND action_timing = 'BEFORE' AND event_manipulation <> 'DELETE' ORDER BY 1"
+)
+
 
 class Bits(sa.Integer):
     """A column of bits, read as the number that it is; the driver gives bytes."""
@@ -77,3 +82,9 @@ def foreign_keys(connection: Connection, schemas: Collection[str | None]) -> Ite
         for (child, _, there, parent), rows in groupby(found, key=lambda row: tuple(row[:4])):
             columns, referred = zip(*(tuple(row[4:]) for row in rows), strict=True)
             yield ForeignKey((schema, child), columns, (None if there == default else there, parent), referred)
+
+
+def triggers(connection: Connection, table: sa.Table) -> list[str]:
+    """Name the triggers that run before a row of the table is inserted or updated."""
+    schema = table.schema or connection.dialect.default_schema_name
+    return list(connection.scalars(_TRIGGERS, {"schema": schema, "table": table.name}))

@@ -24,6 +24,7 @@ from tdm_seed.dialects.postgresql import (
     identity,
     insert,
     lock,
+    own_keys,
     rebuild,
     script,
     text,
@@ -349,7 +350,13 @@ class PostgreSQL(Dialect):
         if not connection.invalidated and not commits_by_itself(connection):
             constraints.as_declared(connection)
 
-    def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[bool]:
+        """Defer what is deferrable, and drop what is not for the block, as the table's owner."""
+        return own_keys.any_order(connection, table, rebuild=rebuild)
+
+    def prove_constraints(
+        self, connection: Connection, tables: Sequence[sa.TableClause], grown: Sequence[sa.TableClause] = ()
+    ) -> None:
         """Let the server prove them: every foreign key that was deferred is checked now."""
         self.settle(connection)
 

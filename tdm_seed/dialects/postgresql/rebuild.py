@@ -83,12 +83,12 @@ _SORT_IN = sa.text(
     "SELECT set_config('maintenance_work_mem', :size, true) "
     "WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes(:size)"
 )
-_LIMIT = sa.text("SELECT current_setting('lock_timeout')")
-_WAIT_AT_MOST = sa.text("SELECT set_config('lock_timeout', :limit, true)")
+LIMIT = sa.text("SELECT current_setting('lock_timeout')")
+WAIT_AT_MOST = sa.text("SELECT set_config('lock_timeout', :limit, true)")
 #: How long others may keep us from taking something down before it stays.
-_PATIENCE = "1s"
+PATIENCE = "1s"
 #: What makes a part stay: somebody uses it, a view depends on it, its constraint has events pending, a trigger objects.
-_HINDRANCES = (
+HINDRANCES = (
     errors.LockNotAvailable,
     errors.DeadlockDetected,
     errors.DependentObjectsStillExist,
@@ -172,8 +172,8 @@ def _take_down(connection: Connection, name: str) -> _TakenDown:
     down = _TakenDown()
     if not connection.scalar(_PLAIN, {"name": name}):
         return down
-    before = connection.scalar(_LIMIT)
-    connection.execute(_WAIT_AT_MOST, {"limit": _PATIENCE})
+    before = connection.scalar(LIMIT)
+    connection.execute(WAIT_AT_MOST, {"limit": PATIENCE})
     try:
         with connection.begin_nested():
             _run(connection, f"LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE")
@@ -191,10 +191,10 @@ def _take_down(connection: Connection, name: str) -> _TakenDown:
     except _Hindered:
         down = _TakenDown()
     except sa.exc.DBAPIError as error:
-        if not isinstance(error.orig, _HINDRANCES):
+        if not isinstance(error.orig, HINDRANCES):
             raise
         down = _TakenDown()
-    connection.execute(_WAIT_AT_MOST, {"limit": before})
+    connection.execute(WAIT_AT_MOST, {"limit": before})
     return down
 
 
@@ -216,7 +216,7 @@ def _drops(connection: Connection, statement: str) -> bool:
         with connection.begin_nested():
             _run(connection, statement)
     except sa.exc.DBAPIError as error:
-        if isinstance(error.orig, _HINDRANCES):
+        if isinstance(error.orig, HINDRANCES):
             return False
         raise
     return True

@@ -334,10 +334,27 @@ class SQLite(Dialect):
         """Look at every row again."""
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
 
-    def prove_constraints(self, connection: Connection, tables: Sequence[sa.TableClause]) -> None:
-        """Run ``foreign_key_check`` over these tables and over those that point to them."""
+    @contextmanager
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> Iterator[bool]:
+        """Defer the keys, with an index that serves those to the table itself."""
+        if self.deferring(connection) or not connection.exec_driver_sql("PRAGMA defer_foreign_keys").scalar():
+            with self._proven_afterwards(connection, table) as possible, self.awaited(connection, table):
+                yield possible
+            return
+        with self.awaited(connection, table):  # the seed has deferred them by hand, and it is looked at its end
+            yield True
+
+    def awaited(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
+        """Index the foreign keys that point to the table."""
+        return foreign_keys.indexed(_driver(connection), table.name)
+
+    def prove_constraints(
+        self, connection: Connection, tables: Sequence[sa.TableClause], grown: Sequence[sa.TableClause] = ()
+    ) -> None:
+        """Run ``foreign_key_check`` over these tables and over those that point to ``tables``."""
         driver = _driver(connection)
-        foreign_keys.prove(driver, foreign_keys.around(driver, [table.name for table in tables]))
+        around = foreign_keys.around(driver, [table.name for table in tables])
+        foreign_keys.prove(driver, sorted({*around, *(table.name for table in grown)}))
 
     def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
         """Name the table's triggers; ``RAISE(IGNORE)`` in one drops a row."""

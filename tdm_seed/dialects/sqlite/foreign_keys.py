@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
@@ -20,6 +20,8 @@ _FOREIGN_KEYS = (
 #: A database with more orphans than this from before is not searched for a new one.
 _MOST_OLD_ORPHANS = 1_000
 _NOTE = "tdm_seed_orphan"
+#: Kibibytes, as a negative number, that SQLite may hold while it looks up rows in no order; by itself it holds 2,000.
+_CACHE = -65_536
 
 #: What ``foreign_key_check`` says of an orphan: its table, its rowid, the parent, and which of the table's keys.
 _Orphan = tuple[str, int | None, str, int]
@@ -32,11 +34,58 @@ def around(driver: sqlite3.Connection, tables: Sequence[str]) -> list[str]:
     return sorted({child for child, parent in found if {child.lower(), parent.lower()} & names})
 
 
+@contextmanager
+def indexed(driver: sqlite3.Connection, table: str) -> Iterator[None]:
+    """Index the foreign keys that point to a table and have no index, for the block.
+
+    While any row is without its parent, SQLite looks at each new parent for rows that wait for it: without an index at
+    all rows of the child (40,000 rows in shuffled order took 75 s, with one 0.3).
+    """
+    made: list[str] = []
+    (cache,) = driver.execute("PRAGMA cache_size").fetchone()
+    driver.execute(f"PRAGMA cache_size={_CACHE}")
+    for place, (child, columns) in enumerate(_unserved(driver, table)):
+        name = _quoted(f"tdm_seed_awaited_{place}")
+        with suppress(sqlite3.OperationalError):  # whoever makes the rows is reading: slower, and no less right
+            driver.execute(f"CREATE INDEX {name} ON {_quoted(child)} ({', '.join(map(_quoted, columns))})")
+            made.append(name)
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):  # the transaction may be gone, and they with it
+            _drop(driver, made, cache)
+        raise
+    _drop(driver, made, cache)
+
+
+def _drop(driver: sqlite3.Connection, indexes: Sequence[str], cache: int) -> None:
+    driver.execute(f"PRAGMA cache_size={cache}")
+    for name in indexes:
+        driver.execute(f"DROP INDEX IF EXISTS {name}")
+
+
+def _unserved(driver: sqlite3.Connection, table: str) -> Iterator[tuple[str, list[str]]]:
+    """Find the foreign keys that point to a table whose columns are not those that an index begins with."""
+    children = {child for child, parent in driver.execute(_FOREIGN_KEYS) if parent.lower() == table.lower()}
+    for child in sorted(children):
+        keys: dict[int, list[str]] = {}
+        for number, _, parent, column, *_ in driver.execute(f"PRAGMA foreign_key_list({_quoted(child)})"):
+            if parent.lower() == table.lower():
+                keys.setdefault(number, []).append(column)
+        served = [[row[1] for row in driver.execute(f"PRAGMA table_info({_quoted(child)})") if row[5] == 1]]
+        for index in driver.execute(f"PRAGMA index_list({_quoted(child)})").fetchall():
+            if not index[4]:  # it holds all rows
+                served.append([row[2] for row in driver.execute(f"PRAGMA index_info({_quoted(index[1])})")])
+        for columns in {tuple(columns): columns for columns in keys.values()}.values():
+            if not any(set(columns) == set(each[: len(columns)]) for each in served):
+                yield child, columns
+
+
 def prove(driver: sqlite3.Connection, tables: Sequence[str] | None) -> None:
     """Look for an orphan in these tables, or in all.
 
     Raises:
-        DatabaseError: for the first one found, with its key.
+        Orphan: for the first one found, with its key.
     """
     for found in _orphans(driver, tables):
         table, _, parent, _ = found

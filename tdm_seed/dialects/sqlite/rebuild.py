@@ -12,7 +12,10 @@ from tdm_seed.dialects.base import AS_IT_IS
 
 #: Those that were made by a CREATE INDEX, in its words. What stands for a constraint has none, and cannot be dropped.
 _INDEXES = sa.text(
-    'SELECT i.name, i.sql, p."unique" FROM sqlite_master i JOIN pragma_index_list(:table) p ON p.name = i.name '
+    'SELECT i.name, i.sql, p."unique", EXISTS (SELECT 1 FROM pragma_index_info(i.name) c '
+    'JOIN pragma_foreign_key_list(:table) k ON c.seqno = 0 AND c.name = k."from" COLLATE NOCASE '
+    'WHERE k."table" = :table COLLATE NOCASE) AS points_here '
+    "FROM sqlite_master i JOIN pragma_index_list(:table) p ON p.name = i.name "
     "WHERE i.type = 'index' AND i.sql IS NOT NULL ORDER BY i.name"
 )
 #: Whether a trigger runs for each row, which may look others up.
@@ -49,7 +52,7 @@ def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
     quote = connection.dialect.identifier_preparer.quote_identifier
     taken = []
     for index in connection.execute(_INDEXES, name).all():
-        if index.unique and pointed:
+        if index.points_here or (index.unique and pointed):  # the former finds rows that wait for those which come
             continue
         try:
             connection.exec_driver_sql(f"DROP INDEX {quote(index.name)}", execution_options=AS_IT_IS)
