@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.autocommit import commits_by_itself
-from tdm_seed.dialects.binding import bound
+from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.columns import portions
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.dialects.postgresql.sending import driver_of
 
@@ -35,11 +36,12 @@ def load(
     insert = f"INSERT INTO {preparer.format_table(table)} ({names}){own} VALUES "
     one = f"({', '.join(['%s'] * len(columns))})"
     size = max(1, min(BATCH, _PARAMETERS // len(columns)))
-    remaining = bound(connection, [table.columns[name] for name in columns], rows)
+    bind = binder(connection, [table.columns[name] for name in columns])
     savepoints = not commits_by_itself(connection)
     loaded = sent = 0
     with driver_of(connection).cursor() as cursor:
-        while batch := list(islice(remaining, size)):
+        for portion in portions(rows, size):
+            batch = [row for values in portion for row in zip(*bind(values), strict=True)]
             if savepoints:
                 cursor.execute("SAVEPOINT tdm_seed_rows")
             try:
