@@ -44,6 +44,9 @@ class Appending:
         """
         return nullcontext()
 
+    def refresh(self, connection: Connection, table: sa.Table) -> None:
+        """Let the planner look at a table that has grown much, where the server does not do so by itself."""
+
     def load_text(
         self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes
     ) -> Taken:

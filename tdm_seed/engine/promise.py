@@ -261,7 +261,7 @@ class Promise:
                 script.verify(db)
 
     def _settle(self, db: Database) -> None:
-        """Prove what was deferred and move sequences behind explicit numbers (no rollback undoes that).
+        """Prove what was deferred, move sequences behind explicit numbers (no rollback undoes that), analyse what grew.
 
         In a dry run other seeds follow in the same transaction, which expect deferred constraints as declared.
         """
@@ -273,6 +273,7 @@ class Promise:
             session.dialect.undefer(session.connection)
         else:
             db.writer.catch_up()
+            db.writer.refresh()
 
     def _result(self, step: Step, db: Database, begun: float, state: State | None = None) -> StepResult:
         state = state or (State.REVERTED if step.action is Action.DOWNGRADE else State.APPLIED)

@@ -54,6 +54,8 @@ class Writer:
     given_numbers: set[str] = field(default_factory=set)
     chosen_numbers: set[str] = field(default_factory=set)
     _behind: dict[str, sa.Table] = field(default_factory=dict)
+    #: Tables whose indexes stayed in place, and how many rows they were given.
+    _grown: dict[str, tuple[sa.Table, int]] = field(default_factory=dict)
     _sources: int = 0
 
     def upsert(
@@ -141,6 +143,8 @@ class Writer:
             work = Append(self.connection, self.dialect, table, given, found, rebuild, naming, told)
             count = work.run(lambda rows: self._source(table, given, rows))
             self._note_numbers(table, names)
+            if not rebuild:
+                self._grown[table.fullname] = (table, count + self._grown.get(table.fullname, (table, 0))[1])
             return Changes(inserted=count)
 
     def delete(
@@ -177,6 +181,13 @@ class Writer:
         """Move sequences behind the numbers that were given explicitly since the last call."""
         for name in sorted(self._behind):
             self.dialect.advance_identity(self.connection, self._behind.pop(name))
+
+    def refresh(self) -> None:
+        """Let the planner look at the tables that a large load has changed; building indexes again has done so."""
+        for name in sorted(self._grown):
+            table, rows = self._grown.pop(name)
+            if rows >= large.LARGE:
+                self.dialect.refresh(self.connection, table)
 
     def recall(self, given: Iterable[str], chosen: Iterable[str]) -> None:
         """Take over which columns an earlier attempt at the same seed gave numbers to, and which it left to count."""

@@ -351,3 +351,16 @@ def test_policies_for_rows(place: Place, either: Ways) -> None:
             place.rollback()
     finally:
         place.create("DROP TABLE thing", f"DROP ROLE {name}")
+
+
+@pytest.mark.only("mysql")
+def test_a_row_that_is_longer_than_the_server_takes(place: Place) -> None:
+    """The server hangs up without a word, so what may be the reason is told."""
+    place.create("CREATE TABLE wide (id INTEGER PRIMARY KEY, v0 LONGTEXT)")
+    place.seeds(
+        {"reference/20260105_0001_wide.py": "def upgrade(db):\n    db.load('wide', [{'id': 1, 'v0': 'x' * 2**25}])\n"}
+    )
+    with place.seeder() as seeder, pytest.raises(DatabaseError) as caught:
+        seeder.upgrade()
+    assert "max_allowed_packet" in f"{caught.value.message} {caught.value.hint}"
+    assert 0 == place.db.scalar("SELECT count(*) FROM wide")

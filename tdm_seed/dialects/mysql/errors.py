@@ -28,6 +28,7 @@ _HINTS = {
     1114: "Make room on the server, then run the command again.",
     1142: _GRANT,
     1143: _GRANT,
+    1153: "A row is longer than the server's max_allowed_packet: raise that, or shorten the row.",
     1146: _MIGRATE,
     1203: "Close other connections, or raise the limit of the user.",
     1226: "Wait until the hour is over, or raise the limit of the user.",
@@ -66,9 +67,11 @@ def translate(error: pymysql.Error, url: URL | None) -> TdmSeedError:
     if number in (1205, 1213):
         return Locked(text, hint="Another session works on the same rows. Try again when it is done.")
     if number in (0, 1053, 1927, 2006, 2013):
+        # A server that is sent more than it takes hangs up, and says nothing that would arrive.
+        long = " If it is lost once more, a row may be longer than max_allowed_packet." if number == 2006 else ""
         return DatabaseError(
             f"the connection to the server was lost: {text or 'it closed without a word'}",
-            hint="What was not committed is gone with it. Run the command again.",
+            hint=f"What was not committed is gone with it. Run the command again.{long}",
         )
     column = _COLUMN.search(text)
     return DatabaseError(text, hint=_HINTS.get(number, OWN_WORDS), column=column[1].split(".")[-1] if column else None)

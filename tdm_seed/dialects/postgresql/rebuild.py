@@ -151,7 +151,12 @@ def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
         _run(connection, statement)
     if down.postponed:
         connection.info.setdefault(_POSTPONED, []).extend(down.postponed)
-    _run(connection, f"ANALYZE {name}")
+    analyse(connection, table)
+
+
+def analyse(connection: Connection, table: sa.Table) -> None:
+    """Refresh what the planner knows of a table."""
+    _run(connection, f"ANALYZE {as_text(connection, table)}")
 
 
 def build_postponed(connection: Connection) -> None:

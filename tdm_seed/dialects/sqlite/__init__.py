@@ -211,6 +211,10 @@ class SQLite(Dialect):
         """Take the largest rowid for it."""
         return rebuild.about(connection, table)
 
+    def refresh(self, connection: Connection, table: sa.Table) -> None:
+        """Analyse it where anything was analysed before: SQLite never does so by itself."""
+        rebuild.analyse(connection, table)
+
     def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
         """Drop its indexes, but for those of its constraints."""
         return rebuild.bare(connection, table)

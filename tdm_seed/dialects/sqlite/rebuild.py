@@ -62,5 +62,11 @@ def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
     yield
     for index in taken:
         connection.exec_driver_sql(index.sql, execution_options=AS_IT_IS)
+    analyse(connection, table)
+
+
+def analyse(connection: Connection, table: sa.Table) -> None:
+    """Refresh what the planner knows of a table, in a database that somebody has had analysed."""
     if connection.scalar(_ANALYSED):
-        connection.exec_driver_sql(f"ANALYZE {quote(table.name)}", execution_options=AS_IT_IS)
+        named = connection.dialect.identifier_preparer.format_table(table)
+        connection.exec_driver_sql(f"ANALYZE {named}", execution_options=AS_IT_IS)
