@@ -55,6 +55,7 @@ class MySQL(Dialect):
     transactional_ddl: ClassVar[bool] = False
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, pymysql.Error)
     checks_at_statement_end: ClassVar[bool] = False
+    way_round: ClassVar[str] = "foreign keys are not looked at as rows come, and are proven by a query afterwards"
     numbering_restarts: ClassVar[bool] = True
 
     def creation(self, url: URL) -> str | None:
@@ -195,6 +196,10 @@ class MySQL(Dialect):
         """Append rows with LOAD DATA where both sides allow it, else with INSERTs of many rows."""
         return insert.load(connection, table, columns, rows)
 
+    def loads_by(self, connection: Connection, table: sa.Table) -> str:
+        """LOAD DATA, where both sides allow it."""
+        return "LOAD DATA" if insert.by_file(connection, table, list(table.columns)) else "INSERT"
+
     def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
         """CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types."""
         nulls = sa.select(*(sa.null() for _ in shape.selected_columns)).where(sa.text("1 = 0"))
@@ -259,9 +264,9 @@ class MySQL(Dialect):
         if not connection.invalidated:
             connection.exec_driver_sql(checks.ON)
 
-    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[bool]:
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[str]:
         """Switch the checks off, and prove what the table points to."""
-        return self._proven_afterwards(connection, table)
+        return self._proven_afterwards(connection, table, self.way_round)
 
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the databases of the server whose tables point into this one, as far as the user may see them."""

@@ -34,17 +34,22 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
         RowRefused: the server refused one; those of earlier statements are still there.
     """
     filled = [table.columns[name] for name in columns]
-    reflected = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
-    by_file = local_infile.takes(filled) and reflected in (None, "InnoDB") and local_infile.allowed(connection)
+    may = by_file(connection, table, filled)
     remaining = bound(connection, filled, rows)
     loaded = sent = 0
     while batch := list(islice(remaining, BATCH)):
-        if by_file and len(batch) >= _FILE_FROM and _by_file(connection, table, filled, batch):
+        if may and len(batch) >= _FILE_FROM and _by_file(connection, table, filled, batch):
             loaded += len(batch)
         else:
             loaded += _by_insert(connection, table, filled, batch, sent)
         sent += len(batch)
     return loaded
+
+
+def by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Tell whether LOAD DATA takes these columns, and may."""
+    reflected = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
+    return local_infile.takes(columns) and reflected in (None, "InnoDB") and local_infile.allowed(connection)
 
 
 def _by_file(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Row]) -> bool:

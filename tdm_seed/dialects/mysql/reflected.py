@@ -79,9 +79,9 @@ def foreign_keys(connection: Connection, schemas: Collection[str | None]) -> Ite
     default = connection.dialect.default_schema_name
     for schema in schemas:
         found = connection.execute(_FOREIGN_KEYS, {"schema": schema or default}).all()
-        for (child, _, there, parent), rows in groupby(found, key=lambda row: tuple(row[:4])):
+        for (child, name, there, parent), rows in groupby(found, key=lambda row: tuple(row[:4])):
             columns, referred = zip(*(tuple(row[4:]) for row in rows), strict=True)
-            yield ForeignKey((schema, child), columns, (None if there == default else there, parent), referred)
+            yield ForeignKey((schema, child), columns, (None if there == default else there, parent), referred, name)
 
 
 def triggers(connection: Connection, table: sa.Table) -> list[str]:
