@@ -251,6 +251,45 @@ def test_foreign_keys_in_circles_are_listed(place: Place) -> None:
     assert all(each.way for each in found)
 
 
+@pytest.mark.only("mysql")
+def test_rows_of_another_database_are_proven_too(place: Place) -> None:
+    """Which point to a row that a block has taken away."""
+    place.create(NODE)
+    place.db.load("node", shuffled(3))
+    other = f"{sa.make_url(place.url).database}_other"
+    home = sa.make_url(place.url).database
+    place.create(f"CREATE DATABASE {other}")
+    try:
+        place.create(
+            f"CREATE TABLE {other}.leaf (node_id INTEGER, CONSTRAINT leaf_node FOREIGN KEY (node_id) "
+            f"REFERENCES {home}.node (id))",
+            f"INSERT INTO {other}.leaf VALUES (2)",
+        )
+        with pytest.raises(DatabaseError, match=r"\(2\) points to no row"), place.db.deferred_constraints("node"):
+            place.db.delete("node", where={})
+        assert 3 == len(place.rows("node"))
+    finally:
+        place.rollback()
+        place.create(f"DROP DATABASE {other}")
+
+
+def test_a_key_of_several_columns_holds_where_one_is_null(place: Place) -> None:
+    """As the standard says of MATCH SIMPLE; a whole one is proven."""
+    place.create(
+        "CREATE TABLE pair (a INTEGER NOT NULL, b INTEGER NOT NULL, up_a INTEGER, up_b INTEGER, PRIMARY KEY (a, b), "
+        "CONSTRAINT pair_up FOREIGN KEY (up_a, up_b) REFERENCES pair (a, b))"
+    )
+    rows = [{"a": n, "b": 1, "up_a": (n + 1) % 300, "up_b": 1} for n in range(300)]
+    rows += [{"a": n, "b": 2, "up_a": 9_999 if n % 2 else None, "up_b": None if n % 2 else 9_999} for n in range(300)]
+    with unchanged(place):
+        for many in (rows, [{**row, "b": 3} for row in rows[300:350]]):
+            assert len(many) == place.db.load("pair", many).inserted
+        place.commit()
+        with pytest.raises(DatabaseError, match="9999"), place.db.deferred_constraints():
+            place.db.load("pair", [{"a": 1, "b": 4, "up_a": 1, "up_b": 9_999}])
+    assert 650 == len(place.rows("pair"))
+
+
 # ---- PostgreSQL's owners --------------------------------------------------------------------------------------------
 
 GRANTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}"

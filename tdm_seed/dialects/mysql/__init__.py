@@ -13,6 +13,7 @@ from pymysql.constants import CLIENT
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
+from tdm_seed.dialects import orphans
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, reflected
@@ -196,6 +197,10 @@ class MySQL(Dialect):
         """Append rows with LOAD DATA where both sides allow it, else with INSERTs of many rows."""
         return insert.load(connection, table, columns, rows)
 
+    def about(self, connection: Connection, table: sa.Table) -> int:
+        """Take the planner's estimate."""
+        return reflected.about(connection, table)
+
     def loads_by(self, connection: Connection, table: sa.Table) -> str:
         """LOAD DATA, where both sides allow it."""
         return "LOAD DATA" if insert.by_file(connection, table, list(table.columns)) else "INSERT"
@@ -267,6 +272,14 @@ class MySQL(Dialect):
     def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[str]:
         """Switch the checks off, and prove what the table points to."""
         return self._proven_afterwards(connection, table, self.way_round)
+
+    def prove_constraints(
+        self, connection: Connection, tables: Sequence[sa.TableClause], grown: Sequence[sa.TableClause] = ()
+    ) -> None:
+        """Look into the other databases of the server, too, whose rows may have lost what they point to."""
+        schemas = {table.schema for table in (*tables, *grown)}
+        others = self.other_schemas(connection) if tables else ()
+        orphans.find(connection, tables, self.foreign_keys(connection, {*schemas, *others}), grown)
 
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the databases of the server whose tables point into this one, as far as the user may see them."""
