@@ -206,6 +206,25 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Circular:
+    """A foreign key of a table to itself, or in a circle of tables, and what lets rows come in any order there."""
+
+    table: str
+    constraint: str
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How the rows of one large load went into a table, and what became of its foreign keys and indexes meanwhile."""
+
+    table: str
+    rows: int
+    by: str
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What one step did: its changes in all and per table, and how long it took in milliseconds.
 
@@ -220,3 +239,4 @@ class StepResult:
     tables: Mapping[str, Changes]
     duration_ms: int
     counted: bool = True
+    loads: tuple[Load, ...] = ()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tdm_seed.engine.digest import TableDigest
     from tdm_seed.engine.status import SeedStatus, Status
     from tdm_seed.engine.verify import Verified
-    from tdm_seed.values import Applied, Plan, Seed, Step, StepResult
+    from tdm_seed.values import Applied, Circular, Plan, Seed, Step, StepResult
 
 Json = dict[str, Any]
 
@@ -32,6 +32,10 @@ def step(result: StepResult) -> Json:
         "counted": result.counted,
         "tables": {table: changes.as_dict() for table, changes in result.tables.items()},
         "duration_ms": result.duration_ms,
+        "loads": [
+            {"table": each.table, "rows": each.rows, "by": each.by, "remarks": list(each.remarks)}
+            for each in result.loads
+        ],
     }
 
 
@@ -59,7 +63,9 @@ def planned(each: Step) -> Json:
     }
 
 
-def plan(seeder: Seeder, found: Plan, refusal: TdmSeedError | None, *, begun: float) -> Json:
+def plan(
+    seeder: Seeder, found: Plan, refusal: TdmSeedError | None, circular: Sequence[Circular], *, begun: float
+) -> Json:
     """Describe a plan under the keys of a run, though it changes nothing."""
     return {
         "command": "plan",
@@ -72,6 +78,7 @@ def plan(seeder: Seeder, found: Plan, refusal: TdmSeedError | None, *, begun: fl
         "skipped": [{"seed": each.seed.revision, "reason": each.reason} for each in found.skipped],
         "drift": [{"seed": each.seed, "reason": each.reason} for each in found.drift],
         "refusal": error(refusal)["error"] if refusal else None,
+        "constraints": [{"table": each.table, "constraint": each.constraint, "way": each.way} for each in circular],
     }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tdm_seed.engine.status import Status
     from tdm_seed.engine.verify import Verified
     from tdm_seed.errors import TdmSeedError
-    from tdm_seed.values import Applied, Plan, StepResult
+    from tdm_seed.values import Applied, Circular, Plan, StepResult
 
 #: The order in which states are summed up below a status.
 _STATES = ("applied", "pending", "drift", "skipped", "unlisted")
@@ -93,6 +93,8 @@ def run(options: Options, output: dict[str, Any], results: Sequence[StepResult])
     if not all(result.counted for result in results):
         changes = f"{changes}, and rows that are not counted" if done != Changes() else "rows that are not counted"
     say(f"{count(len(results), 'seed')} {verb} {_where(output)} in {_time(output['duration_ms'])}: {changes}.")
+    for load in (load for result in results for load in result.loads if dry_run):
+        say(f"{load.table}: {'; '.join((f'{load.rows:,} rows by {load.by}', *load.remarks))}.")
     if dry_run:
         say("Dry run: all of it was rolled back. Numbers that the database hands out may be used up.")
 
@@ -107,7 +109,9 @@ def partial(error: TdmSeedError) -> None:
         say(f"Not run: {names}. The next upgrade goes on from here.", err=True)
 
 
-def plan(options: Options, output: dict[str, Any], found: Plan, refusal: TdmSeedError | None) -> None:
+def plan(
+    options: Options, output: dict[str, Any], found: Plan, refusal: TdmSeedError | None, circular: Sequence[Circular]
+) -> None:
     """Show what would be done, and why not."""
     if _said(options, output):
         return
@@ -124,6 +128,9 @@ def plan(options: Options, output: dict[str, Any], found: Plan, refusal: TdmSeed
         say(f"Skipped: {skipped.seed.revision}: {skipped.reason}")
     for drift in found.drift:
         say(f"Drift: {drift.seed}: {drift.reason}")
+    for way in dict.fromkeys(each.way for each in circular):
+        names = ", ".join(f"{each.table}.{each.constraint}" for each in circular if each.way == way)
+        say(f"In a circle: {names}: {way}.")
     if refusal:
         say(f"Upgrade would refuse, as things stand: {refusal}")
 

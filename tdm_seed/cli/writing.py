@@ -35,8 +35,9 @@ def plan(options: Options, targets: tuple[str, ...], again: tuple[str, ...]) -> 
     with options.seeder() as seeder:
         found = seeder.plan(_without_head(targets), again=again)
         refusal = seeder.refusal(found)
-        output = payload.plan(seeder, found, refusal, begun=begun)
-    render.plan(options, output, found, refusal)
+        circular = seeder.circular() if found else []
+        output = payload.plan(seeder, found, refusal, circular, begun=begun)
+    render.plan(options, output, found, refusal, circular)
 
 
 @click.command()

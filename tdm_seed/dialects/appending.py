@@ -33,6 +33,10 @@ class Appending:
     #: Whether ``bare`` does anything.
     rebuilds: ClassVar[bool] = False
 
+    def loads_by(self, connection: Connection, table: sa.Table) -> str:
+        """Name the statement that large loads are made of."""
+        return "INSERT"
+
     def about(self, connection: Connection, table: sa.Table) -> int:
         """Estimate how many rows a table holds, in no time."""
         return 0

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects import orphans
 from tdm_seed.dialects.autocommit import commits_by_itself
+from tdm_seed.values import Circular
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Deferring:
     #: Whether SAVEPOINT works: a seed that ends its transaction is noticed by the one around it, and an insert that
     #: lost a race to the application is tried once more behind one.
     savepoints: ClassVar[bool] = True
+    #: What lets rows come in any order where foreign keys form circles.
+    way_round: ClassVar[str] = "rows must come parents first"
     #: False where `deferred_constraints` cannot defer anything, so that rows must come parents first.
     defers_foreign_keys: ClassVar[bool] = True
 
@@ -86,13 +89,18 @@ class Deferring:
         """Tell whether a block of `deferred_constraints` is open."""
         return _DEFERRAL in connection.info
 
-    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[bool]:
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[str]:
         """Let rows that come in many statements point to rows of the same table that come later, for the block.
 
-        It is proven at the block's end, or by what is around it. False where that cannot be done: then they must go in
-        by one statement. ``rebuild`` says that a constraint may be dropped for the block and added again.
+        It is proven at the block's end, or by what is around it. Gives how that is done, in words; none where it cannot
+        be: then they must go in by one statement. ``rebuild`` says that a constraint may be dropped meanwhile.
         """
-        return nullcontext(False)
+        return nullcontext("")
+
+    def circular(self, connection: Connection) -> list[Circular]:
+        """List the foreign keys of the default schema that form circles, and what lets rows come in any order there."""
+        keys = orphans.in_circles(self.foreign_keys(connection, [None]))
+        return [Circular(key.child[1], key.name or ", ".join(key.columns), self.way_round) for key in keys]
 
     def awaited(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
         """Make it quick to find the rows that wait for a new row of this table, where each new one is looked at."""
@@ -110,19 +118,19 @@ class Deferring:
         orphans.find(connection, tables, self.foreign_keys(connection, schemas), grown)
 
     @contextmanager
-    def _proven_afterwards(self, connection: Connection, table: sa.Table) -> Iterator[bool]:
+    def _proven_afterwards(self, connection: Connection, table: sa.Table, how: str) -> Iterator[str]:
         """Defer what a table's new rows point to; not where old rows are orphans already, which are nobody's fault."""
         if commits_by_itself(connection):
-            yield False
+            yield ""
             return
         if not self.deferring(connection):
             try:
                 self.prove_constraints(connection, (), [table])
             except orphans.Orphan:
-                yield False
+                yield ""
                 return
         with self.deferred_constraints(connection, (), [table]):
-            yield True
+            yield how
 
     def foreign_keys(self, connection: Connection, schemas: Collection[str | None]) -> Iterable[orphans.ForeignKey]:
         """List the foreign keys of whole schemas."""

@@ -25,6 +25,7 @@ class ForeignKey:
     columns: tuple[str, ...]
     parent: Name
     referred: tuple[str, ...]
+    name: str | None = None
 
 
 def reflected(connection: Connection, schemas: Iterable[str | None]) -> Iterator[ForeignKey]:
@@ -38,7 +39,27 @@ def reflected(connection: Connection, schemas: Iterable[str | None]) -> Iterator
                     tuple(key["constrained_columns"]),
                     (key["referred_schema"], key["referred_table"]),
                     tuple(key["referred_columns"]),
+                    key["name"],
                 )
+
+
+def in_circles(keys: Iterable[ForeignKey]) -> list[ForeignKey]:
+    """List the foreign keys that lead back to their own table, by themselves or by way of others."""
+    left = sorted(keys, key=str)
+    while True:  # what nothing leads to, or leads nowhere, is in no circle
+        children, parents = {key.child for key in left}, {key.parent for key in left}
+        inner = [key for key in left if key.child in parents and key.parent in children]
+        if len(inner) == len(left):
+            return [key for key in left if _leads_to(left, key.parent, key.child)]
+        left = inner
+
+
+def _leads_to(keys: Sequence[ForeignKey], start: Name, end: Name) -> bool:
+    reached, before = {start}, 0
+    while len(reached) > before:
+        before = len(reached)
+        reached |= {key.parent for key in keys if key.child in reached}
+    return end in reached
 
 
 def find(

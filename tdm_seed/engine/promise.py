@@ -285,6 +285,7 @@ class Promise:
             tables=dict(sorted(db.changes.items())),
             duration_ms=round((time.monotonic() - begun) * 1000),
             counted=db.counted,
+            loads=tuple(db.writer.loads),
         )
 
     def _record(self, result: StepResult, db: Database, started: datetime, *, reason: str | None = None) -> None:

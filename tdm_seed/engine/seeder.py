@@ -21,7 +21,7 @@ from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import last_reset, states
 from tdm_seed.revisions import discover
 from tdm_seed.revisions.plan import Selection, plan, sank
-from tdm_seed.values import Action, Applied, Plan, Seed, Step, StepResult, Transaction
+from tdm_seed.values import Action, Applied, Circular, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
     from tdm_seed.environments import Environment
@@ -81,6 +81,10 @@ class Seeder:
         except TdmSeedError as error:
             return error
         return None
+
+    def circular(self) -> list[Circular]:
+        """List the foreign keys that form circles, and what lets rows come in any order there for this role."""
+        return self._session.circular()
 
     def upgrade(
         self,

@@ -24,7 +24,7 @@ from tdm_seed.errors import UsageError
 from tdm_seed.history import History
 from tdm_seed.schema import Schema
 from tdm_seed.schema_version import MigrationResult, SchemaVersion
-from tdm_seed.values import Applied
+from tdm_seed.values import Applied, Circular
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -217,6 +217,11 @@ class Session:
         """Read what the history says about the database as it is now."""
         with self.reading():
             return self.history.current(self.connection)
+
+    def circular(self) -> list[Circular]:
+        """Ask which foreign keys form circles."""
+        with self.reading():
+            return self.dialect.circular(self.connection)
 
     def schema_heads(self) -> tuple[str, ...]:
         """Read where Alembic has brought the schema; nothing without Alembic."""

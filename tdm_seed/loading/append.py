@@ -24,6 +24,7 @@ from tdm_seed.loading.rows import Rows
 from tdm_seed.loading.streaming import Streaming
 from tdm_seed.loading.telling import Told
 from tdm_seed.schema import default_key, self_references
+from tdm_seed.values import Load
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Append:
     #: Whether to take the way that knows the row which the database refuses, be it slower.
     naming: bool = False
     told: Told | None = None
+    remarks: list[str] = field(init=False, default_factory=list)
     _there: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,12 +69,23 @@ class Append:
             with self.dialect.awaited(self.connection, self.table) if many else nullcontext():
                 return self.stream()
         if many and not self.naming:
-            with self.dialect.any_order(self.connection, self.table, rebuild=self.rebuild) as possible:
-                if possible:
+            with self.dialect.any_order(self.connection, self.table, rebuild=self.rebuild) as how:
+                if how:
+                    self.remarks.append(how)
                     return self.stream()
         return self._staged(staged)
 
+    def load(self, rows: int) -> Load:
+        """Tell how the rows went, after ``run``."""
+        remarks = list(self.remarks)
+        if self.dialect.deferring(self.connection):
+            remarks.append("foreign keys are deferred until the block ends")
+        if not self.rebuild and self.dialect.rebuilds and beside(self.connection, self.dialect, self.table, rows):
+            remarks.append("indexes stay")
+        return Load(self.table.fullname, rows, self.dialect.loads_by(self.connection, self.table), tuple(remarks))
+
     def _staged(self, staged: Callable[[Rows], AbstractContextManager[Source]]) -> int:
+        self.remarks.append("through a temporary table")
         with staged(self.rows) as source:
             return self.insert(source)
 

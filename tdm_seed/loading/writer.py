@@ -33,7 +33,7 @@ from tdm_seed.loading.upsert import Upsert
 from tdm_seed.schema import Schema, default_key, self_references
 from tdm_seed.schema.keys import checked_key
 from tdm_seed.schema.tables import refuse_view
-from tdm_seed.values import Changes
+from tdm_seed.values import Changes, Load
 
 Where = Mapping[str, Any] | str | sa.ColumnElement[bool]
 
@@ -53,6 +53,8 @@ class Writer:
     told: Callable[[str, int, int | None], None] | None = None
     given_numbers: set[str] = field(default_factory=set)
     chosen_numbers: set[str] = field(default_factory=set)
+    #: How large loads went.
+    loads: list[Load] = field(default_factory=list)
     _behind: dict[str, sa.Table] = field(default_factory=dict)
     #: Tables whose indexes stayed in place, and how many rows they were given.
     _grown: dict[str, tuple[sa.Table, int]] = field(default_factory=dict)
@@ -142,6 +144,8 @@ class Writer:
             found = found if told is None else telling(found, told)
             work = Append(self.connection, self.dialect, table, given, found, rebuild, naming, told)
             count = work.run(lambda rows: self._source(table, given, rows))
+            if count >= large.LARGE:
+                self.loads.append(work.load(count))
             self._note_numbers(table, names)
             if not rebuild:
                 self._grown[table.fullname] = (table, count + self._grown.get(table.fullname, (table, 0))[1])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.cli.conftest import COUNTRIES, GREETINGS, PEOPLE, Small, Tool, on_terminal, process
@@ -79,7 +82,7 @@ def test_upgrade_prints_one_object_for_programs(project: Small, tool: Tool) -> N
     assert f"sqlite:///{project.root}/dev.db" == found["database"]
     assert ALL == [step["seed"] for step in found["steps"]]
     first = found["steps"][0]
-    assert {"seed", "layer", "action", "state", "tables", "counted", "duration_ms", *COUNTS} == set(first)
+    assert {"seed", "layer", "action", "state", "tables", "counted", "duration_ms", "loads", *COUNTS} == set(first)
     assert ("reference", "apply", "applied", 3, 0, 0, 0) == (
         first["layer"],
         first["action"],
@@ -128,7 +131,7 @@ def test_plan_prints_the_keys_of_a_run_with_reasons_and_without_counts(project: 
     """A program that reads the one can read the other."""
     found = tool("plan", "--json").json
     run = {"command", "environment", "database", "dry_run", "steps", "changed", "duration_ms"}
-    assert {*run, "skipped", "drift", "refusal"} == set(found)
+    assert {*run, "skipped", "drift", "refusal", "constraints"} == set(found)
     assert ("plan", True, False) == (found["command"], found["dry_run"], found["changed"])
     assert {"seed", "layer", "action", "reason", "transaction"} == set(found["steps"][0])
     assert ["new"] * 3 == [step["reason"] for step in found["steps"]]
@@ -141,6 +144,36 @@ def test_plan_tells_how_each_seed_commits(project: Small, tool: Tool) -> None:
     lines = tool("plan").out.splitlines()
     assert ["as one", "each statement", "in chunks"] == [
         line.rpartition("new")[2].strip() for line in lines if line.startswith("2026")
+    ]
+
+
+def test_a_plan_tells_what_lets_rows_come_in_any_order(project: Small, tool: Tool) -> None:
+    """Of foreign keys that form circles, and only as long as there is something to run."""
+    assert "In a circle" not in tool("plan").out
+    with closing(sqlite3.connect(project.root / "dev.db")) as database:
+        database.executescript(
+            "CREATE TABLE node (id INTEGER PRIMARY KEY, up_id INTEGER REFERENCES node (id));"
+            "CREATE TABLE a (id INTEGER PRIMARY KEY, b_id INTEGER, CONSTRAINT a_b FOREIGN KEY (b_id) REFERENCES b (id));"
+            "CREATE TABLE b (id INTEGER PRIMARY KEY, a_id INTEGER REFERENCES a (id));"
+            "CREATE TABLE c (id INTEGER PRIMARY KEY, a_id INTEGER REFERENCES a (id));"
+        )
+    way = "foreign keys are deferred, and proven afterwards"
+    assert f"In a circle: a.a_b, b.a_id, node.up_id: {way}.\n" in tool("plan").out
+    assert [("a", "a_b", way), ("b", "a_id", way), ("node", "up_id", way)] == [
+        tuple(each.values()) for each in tool("plan", "--json").json["constraints"]
+    ]
+    tool("upgrade")
+    assert ("circle" in tool("plan").out, []) == (False, tool("plan", "--json").json["constraints"])
+
+
+def test_a_dry_run_tells_how_large_loads_go(project: Small, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what becomes of keys and indexes meanwhile; programs read it of every run."""
+    monkeypatch.setattr("tdm_seed.loading.large.LARGE", 3)
+    said = tool("upgrade", "--dry-run").out
+    assert "\npeople: 3 rows by INSERT; indexes stay.\n" in said
+    found = tool("upgrade", "--json").json
+    assert [[], [], [{"table": "people", "rows": 3, "by": "INSERT", "remarks": []}]] == [
+        step["loads"] for step in found["steps"]
     ]
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tdm_seed.database import Database
 from tdm_seed.errors import DatabaseError, TdmSeedError
 from tdm_seed.loading import large, sources
+from tdm_seed.values import Load
 from tests.conformance.place import Place, dicts
 from tests.conformance.strangers import stranger
 from tests.conformance.test_constraints import hands_of, ring, unchanged
@@ -216,6 +217,79 @@ def test_a_block_that_defers_serves_those_that_wait_too(place: Place) -> None:
     assert [] == sa.inspect(place.connection).get_indexes("team")
 
 
+def test_it_is_told_how_rows_went(place: Place) -> None:
+    """By which statement, and what became of the foreign keys meanwhile; small loads are not told of."""
+    place.create(NODE, ring(nullable=False))
+    place.db.load("node", shuffled(50))
+    place.db.load("node", ({**row, "id": 1_000 + row["id"], "up_id": 1_000 + row["up_id"]} for row in shuffled(300)))
+    with place.db.deferred_constraints("team", "person"):
+        place.db.load("team", [{"id": n, "lead_id": n} for n in range(300)])
+        place.db.load("person", [{"id": n, "team_id": 0} for n in range(99)])
+        place.db.load("person", [{"id": 99 + n, "team_id": 0} for n in range(99, 201)])
+        place.db.execute("UPDATE team SET lead_id = 0")
+    by = {"sqlite": "INSERT", "postgresql": "COPY", "mysql": "LOAD DATA"}[place.product.name]
+    how = {
+        "sqlite": "foreign keys are deferred, and proven afterwards",
+        "postgresql": "node_up is dropped, and added again afterwards",
+        "mysql": "foreign keys are not looked at as rows come, and are proven by a query afterwards",
+    }[place.product.name]
+    block = "foreign keys are deferred until the block ends"
+    assert [
+        Load("node", 300, by, (how,)),
+        Load("team", 300, by, (block,)),
+        Load("person", 102, by, (block,)),
+    ] == place.db.writer.loads
+
+
+def test_foreign_keys_in_circles_are_listed(place: Place) -> None:
+    """With what can be done about them."""
+    place.create(NODE, ring(nullable=False), "CREATE TABLE leaf (id INTEGER PRIMARY KEY, node_id INTEGER, "
+                 "CONSTRAINT leaf_node FOREIGN KEY (node_id) REFERENCES node (id))")  # fmt: skip
+    found = place.dialect.circular(place.connection)
+    assert ["node", "person", "team"] == sorted(each.table for each in found)
+    assert {"node_up", "person_team_id", "team_lead_id"} == {each.constraint for each in found}
+    assert all(each.way for each in found)
+
+
+@pytest.mark.only("mysql")
+def test_rows_of_another_database_are_proven_too(place: Place) -> None:
+    """Which point to a row that a block has taken away."""
+    place.create(NODE)
+    place.db.load("node", shuffled(3))
+    other = f"{sa.make_url(place.url).database}_other"
+    home = sa.make_url(place.url).database
+    place.create(f"CREATE DATABASE {other}")
+    try:
+        place.create(
+            f"CREATE TABLE {other}.leaf (node_id INTEGER, CONSTRAINT leaf_node FOREIGN KEY (node_id) "
+            f"REFERENCES {home}.node (id))",
+            f"INSERT INTO {other}.leaf VALUES (2)",
+        )
+        with pytest.raises(DatabaseError, match=r"\(2\) points to no row"), place.db.deferred_constraints("node"):
+            place.db.delete("node", where={})
+        assert 3 == len(place.rows("node"))
+    finally:
+        place.rollback()
+        place.create(f"DROP DATABASE {other}")
+
+
+def test_a_key_of_several_columns_holds_where_one_is_null(place: Place) -> None:
+    """As the standard says of MATCH SIMPLE; a whole one is proven."""
+    place.create(
+        "CREATE TABLE pair (a INTEGER NOT NULL, b INTEGER NOT NULL, up_a INTEGER, up_b INTEGER, PRIMARY KEY (a, b), "
+        "CONSTRAINT pair_up FOREIGN KEY (up_a, up_b) REFERENCES pair (a, b))"
+    )
+    rows = [{"a": n, "b": 1, "up_a": (n + 1) % 300, "up_b": 1} for n in range(300)]
+    rows += [{"a": n, "b": 2, "up_a": 9_999 if n % 2 else None, "up_b": None if n % 2 else 9_999} for n in range(300)]
+    with unchanged(place):
+        for many in (rows, [{**row, "b": 3} for row in rows[300:350]]):
+            assert len(many) == place.db.load("pair", many).inserted
+        place.commit()
+        with pytest.raises(DatabaseError, match="9999"), place.db.deferred_constraints():
+            place.db.load("pair", [{"a": 1, "b": 4, "up_a": 1, "up_b": 9_999}])
+    assert 650 == len(place.rows("pair"))
+
+
 # ---- PostgreSQL's owners --------------------------------------------------------------------------------------------
 
 GRANTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}"
@@ -258,6 +332,19 @@ def test_no_superuser_is_needed(place: Place, deferrable: str, owner: bool) -> N
         if owner:
             place.create("ALTER TABLE node OWNER TO CURRENT_USER")
     assert ("whose", 300) == (comment, len(place.rows("node")))
+
+
+@pytest.mark.only("postgresql")
+def test_circles_tell_what_this_role_may_do(place: Place) -> None:
+    """Deferrable keys need no owner; others do."""
+    place.create(NODE, ring(nullable=False), "ALTER TABLE team ALTER CONSTRAINT team_lead_id DEFERRABLE")
+    grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}"
+    with stranger(place, "GRANT USAGE ON SCHEMA public TO {user}", grants) as url, hands_of(place, url) as db:
+        theirs = {each.constraint: each.way for each in place.dialect.circular(db.connection)}
+    ours = {each.constraint: each.way for each in place.dialect.circular(place.connection)}
+    assert ("it is deferrable, and deferred",) * 2 == (ours["team_lead_id"], theirs["team_lead_id"])
+    assert "dropped and added again" in ours["node_up"]
+    assert "only the table's owner" in theirs["node_up"]
 
 
 @pytest.mark.only("postgresql")

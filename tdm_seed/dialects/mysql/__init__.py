@@ -13,6 +13,7 @@ from pymysql.constants import CLIENT
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
+from tdm_seed.dialects import orphans
 from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
@@ -57,6 +58,7 @@ class MySQL(Dialect):
     transactional_ddl: ClassVar[bool] = False
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, pymysql.Error)
     checks_at_statement_end: ClassVar[bool] = False
+    way_round: ClassVar[str] = "foreign keys are not looked at as rows come, and are proven by a query afterwards"
     numbering_restarts: ClassVar[bool] = True
 
     def creation(self, url: URL) -> str | None:
@@ -204,6 +206,14 @@ class MySQL(Dialect):
         """Append with LOAD DATA where it may be, from lines that are written column by column."""
         return columnar.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
 
+    def about(self, connection: Connection, table: sa.Table) -> int:
+        """Take the planner's estimate."""
+        return reflected.about(connection, table)
+
+    def loads_by(self, connection: Connection, table: sa.Table) -> str:
+        """LOAD DATA, where both sides allow it."""
+        return "LOAD DATA" if insert.takes_files(connection, table, list(table.columns)) else "INSERT"
+
     def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
         """CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types."""
         nulls = sa.select(*(sa.null() for _ in shape.selected_columns)).where(sa.text("1 = 0"))
@@ -268,9 +278,17 @@ class MySQL(Dialect):
         if not connection.invalidated:
             connection.exec_driver_sql(checks.ON)
 
-    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[bool]:
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[str]:
         """Switch the checks off, and prove what the table points to."""
-        return self._proven_afterwards(connection, table)
+        return self._proven_afterwards(connection, table, self.way_round)
+
+    def prove_constraints(
+        self, connection: Connection, tables: Sequence[sa.TableClause], grown: Sequence[sa.TableClause] = ()
+    ) -> None:
+        """Look into the other databases of the server, too, whose rows may have lost what they point to."""
+        schemas = {table.schema for table in (*tables, *grown)}
+        others = self.other_schemas(connection) if tables else ()
+        orphans.find(connection, tables, self.foreign_keys(connection, {*schemas, *others}), grown)
 
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the databases of the server whose tables point into this one, as far as the user may see them."""

@@ -34,6 +34,10 @@ _TRIGGERS = sa.text(
     "AND event_object_table = :table AND action_timing = 'BEFORE' AND event_manipulation <> 'DELETE' ORDER BY 1"
 )
 
+_ABOUT = sa.text(
+    "SELECT table_rows FROM information_schema.tables WHERE table_schema = :schema AND table_name = :table"
+)
+
 
 class Bits(sa.Integer):
     """A column of bits, read as the number that it is; the driver gives bytes."""
@@ -79,12 +83,18 @@ def foreign_keys(connection: Connection, schemas: Collection[str | None]) -> Ite
     default = connection.dialect.default_schema_name
     for schema in schemas:
         found = connection.execute(_FOREIGN_KEYS, {"schema": schema or default}).all()
-        for (child, _, there, parent), rows in groupby(found, key=lambda row: tuple(row[:4])):
+        for (child, name, there, parent), rows in groupby(found, key=lambda row: tuple(row[:4])):
             columns, referred = zip(*(tuple(row[4:]) for row in rows), strict=True)
-            yield ForeignKey((schema, child), columns, (None if there == default else there, parent), referred)
+            yield ForeignKey((schema, child), columns, (None if there == default else there, parent), referred, name)
 
 
 def triggers(connection: Connection, table: sa.Table) -> list[str]:
     """Name the triggers that run before a row of the table is inserted or updated."""
     schema = table.schema or connection.dialect.default_schema_name
     return list(connection.scalars(_TRIGGERS, {"schema": schema, "table": table.name}))
+
+
+def about(connection: Connection, table: sa.Table) -> int:
+    """Give the planner's estimate of how many rows a table holds."""
+    schema = table.schema or connection.dialect.default_schema_name
+    return int(connection.scalar(_ABOUT, {"schema": schema, "table": table.name}) or 0)

@@ -24,12 +24,12 @@ from tdm_seed.dialects.postgresql import (
     identity,
     insert,
     lock,
-    own_keys,
     rebuild,
     script,
     text,
 )
 from tdm_seed.dialects.postgresql.errors import creation, translate
+from tdm_seed.dialects.postgresql.own_keys import OwnKeys
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import TdmSeedError
@@ -66,7 +66,7 @@ def _session_of(connection: Connection) -> int:
     return found
 
 
-class PostgreSQL(Dialect):
+class PostgreSQL(OwnKeys, Dialect):
     """PostgreSQL 13 and later."""
 
     name: ClassVar[str] = "postgresql"
@@ -225,6 +225,10 @@ class PostgreSQL(Dialect):
         with self.savepoint(connection):
             return blocks.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
 
+    def loads_by(self, connection: Connection, table: sa.Table) -> str:
+        """COPY, unless the table has rules."""
+        return "INSERT" if self.redirects_rows(table) else "COPY"
+
     def about(self, connection: Connection, table: sa.Table) -> int:
         """Take the size of the file and how densely the last ANALYZE found it filled."""
         return rebuild.about(connection, table)
@@ -353,10 +357,6 @@ class PostgreSQL(Dialect):
         """Leave those that are declared INITIALLY DEFERRED as they are declared."""
         if not connection.invalidated and not commits_by_itself(connection):
             constraints.as_declared(connection)
-
-    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> AbstractContextManager[bool]:
-        """Defer what is deferrable, and drop what is not for the block, as the table's owner."""
-        return own_keys.any_order(connection, table, rebuild=rebuild)
 
     def prove_constraints(
         self, connection: Connection, tables: Sequence[sa.TableClause], grown: Sequence[sa.TableClause] = ()

@@ -10,8 +10,11 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.autocommit import commits_by_itself
 from tdm_seed.dialects.base import AS_IT_IS
+from tdm_seed.dialects.deferring import Deferring
+from tdm_seed.dialects.orphans import ForeignKey, in_circles
 from tdm_seed.dialects.postgresql.identity import as_text
 from tdm_seed.dialects.postgresql.rebuild import HINDRANCES, LIMIT, PATIENCE, WAIT_AT_MOST
+from tdm_seed.values import Circular
 
 #: ``goes`` says that a key can be made again exactly as it is, by us: not where it is not validated, has its triggers
 #: switched off, or belongs to a table of parts or with policies.
@@ -29,35 +32,63 @@ _OWN_KEYS = sa.text(
     "WHERE k.contype = 'f' AND k.conrelid = CAST(:name AS regclass) AND k.confrelid = k.conrelid ORDER BY k.conname"
 )
 _EXISTS = sa.text("SELECT count(*) FROM pg_constraint WHERE conname = :plain AND conrelid = CAST(:name AS regclass)")
+#: Every foreign key between tables of the default schema, and whether this role may alter it.
+_ALL = sa.text(
+    "SELECT k.conname AS name, t.relname AS child, p.relname AS parent, k.condeferrable AS deferrable, "
+    "pg_has_role(t.relowner, 'USAGE') AS ours FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid "
+    "JOIN pg_class p ON p.oid = k.confrelid WHERE k.contype = 'f' AND k.conparentid = 0 "
+    "AND t.relnamespace = p.relnamespace AND t.relnamespace = CAST(current_schema() AS regnamespace)"
+)
 
 
-@contextmanager
-def any_order(connection: Connection, table: sa.Table, *, rebuild: bool) -> Iterator[bool]:
-    """Defer the keys that are deferrable, and where ``rebuild`` allows it drop the others until the block's end.
+class OwnKeys(Deferring):
+    """What a role can do without being a superuser."""
 
-    Adding them again proves every row. Where the block raises, a rollback to its beginning brings them back.
-    """
-    if commits_by_itself(connection):
-        yield False
-        return
-    name = as_text(connection, table)
-    keys = connection.execute(_OWN_KEYS, {"name": name}).all()
-    fixed = [key for key in keys if not key.deferrable]
-    if not keys or not all(rebuild and key.goes for key in fixed):
-        yield False
-        return
-    with connection.begin_nested():
-        possible = not fixed or _drop(connection, name, [key.down for key in fixed])
-        loose = [key for key in keys if key.deferrable]
-        if possible and loose:
-            _run(connection, f"SET CONSTRAINTS {', '.join(key.name for key in loose)} DEFERRED")
-        yield possible
-        if possible:
-            for statement in (statement for key in fixed for statement in key.up):
-                _run(connection, statement)
-            for key in loose:
-                if not key.deferred and connection.scalar(_EXISTS, {"plain": key.plain, "name": name}):
-                    _run(connection, f"SET CONSTRAINTS {key.name} IMMEDIATE")
+    @contextmanager
+    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> Iterator[str]:
+        """Defer the keys that are deferrable, and where ``rebuild`` allows it drop the others until the block's end.
+
+        Adding them again proves every row. Where the block raises, a rollback to its beginning brings them back.
+        """
+        if commits_by_itself(connection):
+            yield ""
+            return
+        name = as_text(connection, table)
+        keys = connection.execute(_OWN_KEYS, {"name": name}).all()
+        fixed = [key for key in keys if not key.deferrable]
+        if not keys or not all(rebuild and key.goes for key in fixed):
+            yield ""
+            return
+        with connection.begin_nested():
+            possible = not fixed or _drop(connection, name, [key.down for key in fixed])
+            loose = [key for key in keys if key.deferrable]
+            if possible and loose:
+                _run(connection, f"SET CONSTRAINTS {', '.join(key.name for key in loose)} DEFERRED")
+            how = [f"{key.plain} is dropped, and added again afterwards" for key in fixed]
+            how += [f"{key.plain} is deferred" for key in loose]
+            yield "; ".join(how) if possible else ""
+            if possible:
+                for statement in (statement for key in fixed for statement in key.up):
+                    _run(connection, statement)
+                for key in loose:
+                    if not key.deferred and connection.scalar(_EXISTS, {"plain": key.plain, "name": name}):
+                        _run(connection, f"SET CONSTRAINTS {key.name} IMMEDIATE")
+
+    def circular(self, connection: Connection) -> list[Circular]:
+        """List the foreign keys that form circles, with what this role can do about each."""
+        rows = {(row.child, row.name): row for row in connection.execute(_ALL)}
+        keys = (ForeignKey((None, row.child), (), (None, row.parent), (), row.name) for row in rows.values())
+        found = []
+        for key in in_circles(keys):
+            row = rows[key.child[1], str(key.name)]
+            if row.deferrable:
+                way = "it is deferrable, and deferred"
+            elif row.ours:
+                way = "it is made deferrable, or dropped and added again, in the seed's transaction"
+            else:
+                way = "it is not deferrable, and only the table's owner may change that: rows must come in one call"
+            found.append(Circular(row.child, row.name, way))
+        return found
 
 
 def _drop(connection: Connection, name: str, statements: list[str]) -> bool:

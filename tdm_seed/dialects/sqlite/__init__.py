@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.appending import Plainly, Taken
-from tdm_seed.dialects.autocommit import refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.sqlite import columns as columnar
 from tdm_seed.dialects.sqlite import foreign_keys, insert, rebuild, reflected, script
+from tdm_seed.dialects.sqlite.deferred import Deferred, driver_of
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.sqlite.hearing import Heard
 from tdm_seed.dialects.statements import Statement
@@ -43,13 +43,7 @@ def _tables(connection: Connection, kind: str) -> list[str]:
     return list(connection.scalars(sa.text(_KINDS), {"kind": kind})) if _KNOWS_KINDS else []
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    found: Any = connection.connection.driver_connection
-    assert isinstance(found, sqlite3.Connection)
-    return found
-
-
-class SQLite(Dialect):
+class SQLite(Deferred, Dialect):
     """SQLite through the standard library's ``sqlite3``."""
 
     name: ClassVar[str] = "sqlite"
@@ -122,7 +116,7 @@ class SQLite(Dialect):
             error, connection = context.original_exception, context.connection
             if isinstance(error, sqlite3.IntegrityError) and connection is not None and context.statement:
                 many = context.execution_context is not None and context.execution_context.executemany
-                foreign_keys.note_orphan(_driver(connection), error, context.statement, context.parameters, many)
+                foreign_keys.note_orphan(driver_of(connection), error, context.statement, context.parameters, many)
             self._heard.raise_from(error)
 
         @sa.event.listens_for(engine, "begin")
@@ -170,7 +164,7 @@ class SQLite(Dialect):
         def off(driver: Any, _record: object) -> None:
             driver.execute("PRAGMA foreign_keys=OFF")
 
-        driver = _driver(connection)
+        driver = driver_of(connection)
         sa.event.listen(connection.engine, "connect", off)
         (before,) = driver.execute("PRAGMA foreign_keys").fetchone()
         try:
@@ -238,10 +232,10 @@ class SQLite(Dialect):
     def settle(self, connection: Connection) -> None:
         """Prove deferred foreign keys now: SQLite itself looks at COMMIT only, which a dry run never reaches."""
         if connection.exec_driver_sql("PRAGMA defer_foreign_keys").scalar():
-            foreign_keys.prove(_driver(connection), None)
+            foreign_keys.prove(driver_of(connection), None)
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
         elif declared := connection.exec_driver_sql(_DECLARED_DEFERRED).scalars().all():
-            foreign_keys.prove(_driver(connection), declared)
+            foreign_keys.prove(driver_of(connection), declared)
 
     def statements(self, sql: str) -> list[Statement]:
         """Let SQLite say where a statement ends, since it knows triggers; sqlglot gives the words."""
@@ -286,7 +280,7 @@ class SQLite(Dialect):
         looks at each of them. Rows that are brought back are proven by ``deferred_constraints``.
         """
         connection.rollback()
-        driver = _driver(connection)
+        driver = driver_of(connection)
         driver.execute("PRAGMA foreign_keys=OFF")
         try:
             with super().emptying(connection):
@@ -323,42 +317,6 @@ class SQLite(Dialect):
         """Forget the largest number ever given; only AUTOINCREMENT remembers it."""
         if connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").first():
             connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
-
-    def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
-        """Defer every foreign key until the block ends.
-
-        Raises:
-            SeedError: without a transaction, each statement would be checked by itself.
-        """
-        refuse_autocommit(connection)
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        return []
-
-    def undefer(self, connection: Connection) -> None:
-        """Look at every row again."""
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys=OFF")
-
-    @contextmanager
-    def any_order(self, connection: Connection, table: sa.Table, *, rebuild: bool) -> Iterator[bool]:
-        """Defer the keys, with an index that serves those to the table itself."""
-        if self.deferring(connection) or not connection.exec_driver_sql("PRAGMA defer_foreign_keys").scalar():
-            with self._proven_afterwards(connection, table) as possible, self.awaited(connection, table):
-                yield possible
-            return
-        with self.awaited(connection, table):  # the seed has deferred them by hand, and it is looked at its end
-            yield True
-
-    def awaited(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
-        """Index the foreign keys that point to the table."""
-        return foreign_keys.indexed(_driver(connection), table.name)
-
-    def prove_constraints(
-        self, connection: Connection, tables: Sequence[sa.TableClause], grown: Sequence[sa.TableClause] = ()
-    ) -> None:
-        """Run ``foreign_key_check`` over these tables and over those that point to ``tables``."""
-        driver = _driver(connection)
-        around = foreign_keys.around(driver, [table.name for table in tables])
-        foreign_keys.prove(driver, sorted({*around, *(table.name for table in grown)}))
 
     def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
         """Name the table's triggers; ``RAISE(IGNORE)`` in one drops a row."""
