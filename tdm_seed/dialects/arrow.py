@@ -55,6 +55,12 @@ def content(array: Any) -> memoryview:
     return memoryview(data)[int(places[array.offset]) : int(places[array.offset + len(array)])]
 
 
+def ends(array: Any) -> Any:
+    """Say where in its `content` each value of an array of strings ends."""
+    places = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+    return places[1:] - places[0]
+
+
 # ---- text -----------------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pymysql
 import sqlalchemy as sa
+from pymysql.constants import SERVER_STATUS
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.binding import binder
@@ -53,35 +54,74 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
 
 def takes_files(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
     """Tell whether LOAD DATA may be used, and can be taken back."""
-    engine = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
-    return local_infile.takes(columns) and engine in (None, "InnoDB") and local_infile.allowed(connection)
+    return local_infile.takes(columns) and _engine(table) in (None, "InnoDB") and local_infile.allowed(connection)
+
+
+def takes_literals(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Tell whether INSERTs of literals with backslashes can be used, and taken back."""
+    driver: Any = connection.connection.driver_connection
+    backslashes = not driver.server_status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES
+    return local_infile.takes(columns) and _engine(table) == "InnoDB" and backslashes
+
+
+def _engine(table: sa.Table) -> str | None:
+    found: str | None = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
+    return found
 
 
 def by_file(
     connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview, rows: int
 ) -> bool:
     """Load lines of so many rows; False where that did not go as it should, and nothing is kept of it."""
+    return _whole(
+        connection, lambda _: local_infile.load(connection, table, columns, content) == (rows, 0)  # no warning either
+    )  # fmt: skip
+
+
+def by_literals(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: memoryview, ends: Any
+) -> bool:
+    """Insert literals, with a comma behind each row, of which each ``ends`` there; False as above."""
+    insert = _insert(connection, table, columns)
+
+    def send(cursor: Any) -> bool:
+        kept = begin = 0
+        while begin < len(content):
+            place = max(int(ends.searchsorted(begin + _STATEMENT, "right")) - 1, int(ends.searchsorted(begin, "right")))
+            end = int(ends[place])
+            kept += cursor.execute(insert + str(content[begin : end - 1], "utf-8"))
+            begin = end
+        return kept == len(ends)
+
+    return _whole(connection, send)
+
+
+def _whole(connection: Connection, send: Callable[[Any], bool]) -> bool:
+    """Send rows; where that fails or says so, take back what was kept of them."""
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     with driver.cursor() as cursor:
-        cursor.execute("SAVEPOINT tdm_seed_file")
+        cursor.execute("SAVEPOINT tdm_seed_rows")
         try:
-            kept, warnings = local_infile.load(connection, table, columns, content)
-            if kept == rows and not warnings:
+            if send(cursor):
                 return True
         except pymysql.DatabaseError as error:
             if isinstance(error, pymysql.OperationalError) and not driver.open:
                 raise
-        cursor.execute("ROLLBACK TO SAVEPOINT tdm_seed_file")
+        cursor.execute("ROLLBACK TO SAVEPOINT tdm_seed_rows")
         return False
+
+
+def _insert(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> str:
+    preparer = connection.dialect.identifier_preparer
+    names = ", ".join(preparer.quote(column.name) for column in columns)
+    return f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ".replace("%%", "%")
 
 
 def _by_insert(
     connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Columns], sent: int
 ) -> int:
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    preparer = connection.dialect.identifier_preparer
-    names = ", ".join(preparer.quote(column.name) for column in columns)
-    insert = f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ".replace("%%", "%")
+    insert = _insert(connection, table, columns)
     loaded = place = 0
     with driver.cursor() as cursor:
         for values in _statements(chain.from_iterable(literals(each, driver.escape) for each in batch)):
