@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -130,7 +130,8 @@ def _by_insert(
             except (pymysql.IntegrityError, pymysql.DataError, pymysql.OperationalError) as error:
                 if not driver.open or len(values) == 1:
                     raise RowRefused(sent + place, error) from error
-                raise RowRefused(sent + place + _refused(cursor, insert, values), error) from error
+                row, alone = _refused(cursor, insert, values)
+                raise RowRefused(sent + place + row, alone or error) from error
             place += len(values)
     return loaded
 
@@ -148,15 +149,15 @@ def _statements(rows: Iterable[str]) -> Iterator[list[str]]:
     yield values
 
 
-def _refused(cursor: Any, insert: str, values: Sequence[str]) -> int:
-    """Find the row that was refused: the server does not say, so they are tried one by one and taken back."""
+def _refused(cursor: Any, insert: str, values: Sequence[str]) -> tuple[int, pymysql.Error | None]:
+    """Find the row that was refused, and what is said of it alone: rows are tried one by one and taken back."""
     cursor.execute("SAVEPOINT tdm_seed_refused")
     try:
         for place, value in enumerate(values):
             try:
                 cursor.execute(insert + value)
-            except pymysql.Error:
-                return place
-        return 0
+            except pymysql.Error as error:
+                return place, error
+        return 0, None
     finally:
         cursor.execute("ROLLBACK TO SAVEPOINT tdm_seed_refused")
