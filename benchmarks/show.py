@@ -9,7 +9,7 @@ from dataclasses import asdict
 from benchmarks.case import Case, Result
 
 HEADER = (
-    f"{'case':<26} {'db':<11} {'rows':>9} {'ours':>10} {'theirs':>10}  "
+    f"{'case':<42} {'db':<11} {'rows':>9} {'ours':>10} {'theirs':>10}  "
     f"{'ratio (quartiles)':<22} {'rows/s':>9} {'peak':>8}"
 )
 
@@ -18,7 +18,7 @@ def line(result: Result) -> str:
     """Write a result as one line under the header."""
     spread = f"{result.ratio:.2f} ({result.ratio_q1:.2f}–{result.ratio_q3:.2f})"
     return (
-        f"{result.case:<26} {result.db:<11} {result.rows:>9,} {result.ours_s:>8.3f} s {result.theirs_s:>8.3f} s  "
+        f"{result.case:<42} {result.db:<11} {result.rows:>9,} {result.ours_s:>8.3f} s {result.theirs_s:>8.3f} s  "
         f"{spread:<22} {result.rows_per_s:>9,.0f} {result.peak_rss_mb:>5.0f} MB"
     )
 

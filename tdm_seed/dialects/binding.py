@@ -11,24 +11,36 @@ from sqlalchemy.engine import Connection
 from tdm_seed.dialects.columns import Columns, Written
 
 Process = Callable[[Any], Any]
+#: Does that with a column of values.
+Quicker = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 def binder(
-    connection: Connection, columns: Sequence[sa.Column[Any]], quicker: Mapping[type, Process] | None = None
+    connection: Connection, columns: Sequence[sa.Column[Any]], quicker: Mapping[type, Quicker] | None = None
 ) -> Callable[[Columns], list[Sequence[Any]]]:
     """Give what makes of values those that the driver takes: SQLAlchemy's bind processors.
 
     ``quicker`` holds what does the same as SQLAlchemy for columns of exactly these types, in less time.
     """
-    processes = [(quicker or {}).get(type(column.type)) or processor(connection, column) for column in columns]
+    known = [(quicker or {}).get(type(column.type)) for column in columns]
+    processes = [each or _each(processor(connection, column)) for each, column in zip(known, columns, strict=True)]
 
     def bind(given: Columns) -> list[Sequence[Any]]:
         return [
-            values if process is None or isinstance(values, Written) else list(map(process, values))
+            values if process is None or isinstance(values, Written) else process(values)
             for process, values in zip(processes, given, strict=True)
         ]
 
     return bind
+
+
+def unchanged(values: Sequence[Any]) -> Sequence[Any]:
+    """Leave values alone that SQLAlchemy would only look at once more, and the driver takes as they are."""
+    return values
+
+
+def _each(process: Process | None) -> Quicker | None:
+    return None if process is None else lambda values: list(map(process, values))
 
 
 def processor(connection: Connection, column: sa.Column[Any]) -> Process | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,3 +41,15 @@ def portions(rows: Iterable[Sequence[Any]], size: int) -> Iterator[Iterator[Colu
     remaining = iter(rows)
     while batch := list(islice(remaining, size)):
         yield (tuple(zip(*batch[begin : begin + TOGETHER], strict=True)) for begin in range(0, len(batch), TOGETHER))
+
+
+def texts(
+    values: Sequence[Any], null: str, write: Callable[[Collection[type], Sequence[Any]], Sequence[str]]
+) -> Sequence[str]:
+    """Write a column of values with ``write``, which gets their types and those that are not None."""
+    kinds = set(map(type, values))
+    if type(None) not in kinds:
+        return write(kinds, values)
+    kinds.discard(type(None))
+    written = iter(write(kinds, [value for value in values if value is not None]))
+    return [null if value is None else next(written) for value in values]

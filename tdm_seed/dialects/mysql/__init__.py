@@ -13,9 +13,11 @@ from pymysql.constants import CLIENT
 from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
+from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, reflected
+from tdm_seed.dialects.mysql import columns as columnar
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
@@ -194,6 +196,13 @@ class MySQL(Dialect):
     ) -> int:
         """Append rows with LOAD DATA where both sides allow it, else with INSERTs of many rows."""
         return insert.load(connection, table, columns, rows)
+
+    def load_columns(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], schema: Any, batches: Iterator[Any],
+        plainly: Plainly, *, at_hand: bool,
+    ) -> Taken | None:  # fmt: skip
+        """Append with LOAD DATA where it may be, from lines that are written column by column."""
+        return columnar.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
 
     def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
         """CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types."""

@@ -8,17 +8,19 @@ from typing import Any
 
 import pymysql
 import sqlalchemy as sa
+from pymysql.constants import SERVER_STATUS
+from sqlalchemy.dialects.mysql import ENUM
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.binding import binder, unchanged
 from tdm_seed.dialects.columns import Columns, portions
 from tdm_seed.dialects.failed import RowRefused
-from tdm_seed.dialects.mysql import local_infile
+from tdm_seed.dialects.mysql import literals, local_infile
 
 #: Rows that are sent together. They are taken before, so that a generator of rows may use the connection.
 BATCH = 10_000
 #: Rows from which LOAD DATA pays: it takes three statements where an INSERT is one.
-_FILE_FROM = 50
+FILE_FROM = 50
 #: Characters of an INSERT, which has to fit into max_allowed_packet (16 MiB by default, 1 MiB on old servers).
 _STATEMENT = 500_000
 
@@ -35,51 +37,94 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
         RowRefused: the server refused one; those of earlier statements are still there.
     """
     filled = [table.columns[name] for name in columns]
-    reflected = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
-    by_file = local_infile.takes(filled) and reflected in (None, "InnoDB") and local_infile.allowed(connection)
-    bind = binder(connection, filled)
+    files = takes_files(connection, table, filled)
+    bind = binder(connection, filled, {ENUM: unchanged})
     loaded = sent = 0
     for portion in portions(rows, BATCH):
         batch = [bind(values) for values in portion]
         size = sum(len(values[0]) for values in batch)
-        if by_file and size >= _FILE_FROM and _by_file(connection, table, filled, batch, size):
+        written = b"".join(map(local_infile.lines, batch)) if files and size >= FILE_FROM else None
+        if written is not None and by_file(connection, table, filled, written, size):
             loaded += size
         else:
-            remaining = chain.from_iterable(zip(*values, strict=True) for values in batch)
-            loaded += _by_insert(connection, table, filled, remaining, sent)
+            loaded += _by_insert(connection, table, filled, batch, sent)
         sent += size
     return loaded
 
 
-def _by_file(
-    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Columns], size: int
+def takes_files(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Tell whether LOAD DATA may be used, and can be taken back."""
+    return local_infile.takes(columns) and _engine(table) in (None, "InnoDB") and local_infile.allowed(connection)
+
+
+def takes_literals(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Tell whether INSERTs of literals with backslashes can be used, and taken back."""
+    driver: Any = connection.connection.driver_connection
+    backslashes = not driver.server_status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES
+    return local_infile.takes(columns) and _engine(table) == "InnoDB" and backslashes
+
+
+def _engine(table: sa.Table) -> str | None:
+    found: str | None = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
+    return found
+
+
+def by_file(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview, rows: int
 ) -> bool:
-    """Load the batch of so many rows; False where that did not go as it should, and nothing is kept of it."""
+    """Load lines of so many rows; False where that did not go as it should, and nothing is kept of it."""
+    return _whole(
+        connection, lambda _: local_infile.load(connection, table, columns, content) == (rows, 0)  # no warning either
+    )  # fmt: skip
+
+
+def by_literals(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: memoryview, ends: Any
+) -> bool:
+    """Insert literals, with a comma behind each row, of which each ``ends`` there; False as above."""
+    insert = _insert(connection, table, columns)
+
+    def send(cursor: Any) -> bool:
+        kept = begin = 0
+        while begin < len(content):
+            place = max(int(ends.searchsorted(begin + _STATEMENT, "right")) - 1, int(ends.searchsorted(begin, "right")))
+            end = int(ends[place])
+            kept += cursor.execute(insert + str(content[begin : end - 1], "utf-8"))
+            begin = end
+        return kept == len(ends)
+
+    return _whole(connection, send)
+
+
+def _whole(connection: Connection, send: Callable[[Any], bool]) -> bool:
+    """Send rows; where that fails or says so, take back what was kept of them."""
     driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    content = b"".join(local_infile.lines(values) for values in batch)
     with driver.cursor() as cursor:
-        cursor.execute("SAVEPOINT tdm_seed_file")
+        cursor.execute("SAVEPOINT tdm_seed_rows")
         try:
-            kept, warnings = local_infile.load(connection, table, columns, content)
-            if kept == size and not warnings:
+            if send(cursor):
                 return True
         except pymysql.DatabaseError as error:
             if isinstance(error, pymysql.OperationalError) and not driver.open:
                 raise
-        cursor.execute("ROLLBACK TO SAVEPOINT tdm_seed_file")
+        cursor.execute("ROLLBACK TO SAVEPOINT tdm_seed_rows")
         return False
 
 
-def _by_insert(
-    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Iterable[Row], sent: int
-) -> int:
-    driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+def _insert(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> str:
     preparer = connection.dialect.identifier_preparer
     names = ", ".join(preparer.quote(column.name) for column in columns)
-    insert = f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ".replace("%%", "%")
+    return f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ".replace("%%", "%")
+
+
+def _by_insert(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], batch: Sequence[Columns], sent: int
+) -> int:
+    driver: pymysql.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+    insert = _insert(connection, table, columns)
     loaded = place = 0
     with driver.cursor() as cursor:
-        for values in _statements(batch, driver.escape):
+        for values in _statements(chain.from_iterable(literals.rows(each, driver.escape) for each in batch)):
             try:
                 loaded += cursor.execute(insert + ", ".join(values))
             except (pymysql.IntegrityError, pymysql.DataError, pymysql.OperationalError) as error:
@@ -90,12 +135,11 @@ def _by_insert(
     return loaded
 
 
-def _statements(batch: Iterable[Row], escape: Callable[[Any], str]) -> Iterator[list[str]]:
-    """Write rows as values, as many as go into one statement."""
+def _statements(rows: Iterator[str]) -> Iterator[list[str]]:
+    """Give as many rows as go into one statement."""
     values: list[str] = []
     size = 0
-    for row in batch:
-        value = f"({', '.join(map(escape, row))})"
+    for value in rows:
         if values and size + len(value) > _STATEMENT:
             yield values
             values, size = [], 0

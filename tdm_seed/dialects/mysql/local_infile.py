@@ -13,7 +13,7 @@ from pymysql.connections import MySQLResult
 from pymysql.protocol import LoadLocalPacketWrapper
 from sqlalchemy.engine import Connection, Engine
 
-from tdm_seed.dialects.columns import Columns
+from tdm_seed.dialects.columns import Columns, texts
 from tdm_seed.dialects.mysql.reflected import Bits
 
 #: What stands in the statement where a path would: the server sends it back, and may ask for nothing else.
@@ -32,7 +32,7 @@ _ALLOWED = "tdm_seed_local_infile"
 #: Types whose values the statement makes from what stands in the content.
 _MADE: dict[type, str] = {Bits: "CAST({} AS UNSIGNED)"}
 #: Types whose values are written as they are, or in hexadecimal.
-_TEXT = (sa.Integer, sa.String, sa.Numeric, sa.DateTime, sa.Date, sa.Time, sa.JSON)
+_TEXT = (sa.Integer, sa.String, sa.Numeric, sa.Float, sa.DateTime, sa.Date, sa.Time, sa.JSON)
 
 
 class Sending(pymysql.Connection):
@@ -42,7 +42,7 @@ class Sending(pymysql.Connection):
     files. Here no file is ever opened, and a request that nobody expects gets nothing and is an error.
     """
 
-    content: bytes | None = None
+    content: bytes | memoryview | None = None
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:
         self._result: MySQLResult | None = None
@@ -103,21 +103,11 @@ def takes(columns: Sequence[sa.Column[Any]]) -> bool:
 
 def lines(columns: Columns) -> bytes:
     """Write rows, given by columns, as the lines that ``load`` takes."""
-    fields = [_fields(values) for values in columns]
+    fields = [texts(values, _NULL, _written) for values in columns]
     return ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
 
-def _fields(values: Sequence[Any]) -> Sequence[str]:
-    kinds = set(map(type, values))
-    if type(None) not in kinds:
-        return _written(kinds, values)
-    kinds.discard(type(None))
-    written = iter(_written(kinds, [value for value in values if value is not None]))
-    return [_NULL if value is None else next(written) for value in values]
-
-
 def _written(kinds: Collection[type], values: Sequence[Any]) -> Sequence[str]:
-    """Write values, none of them None."""
     if kinds == {str}:
         together = "".join(values)
         plain = not any(mark in together for mark in _ESCAPES)
@@ -141,7 +131,9 @@ def _field(value: Any) -> str:
     return str(value)
 
 
-def load(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes) -> tuple[int, int]:
+def load(
+    connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], content: bytes | memoryview
+) -> tuple[int, int]:
     """Load lines of tab-separated values; give the rows that the server kept, and its warnings.
 
     Bytes stand there in hexadecimal and bits as numbers.

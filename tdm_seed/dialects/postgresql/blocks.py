@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.ahead import encoded
 from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.postgresql.freeze import can_freeze
 from tdm_seed.dialects.postgresql.sending import LARGE, copying, driver_of, statement
@@ -49,7 +49,7 @@ def load(
     options = ["FREEZE"] if size >= LARGE and can_freeze(connection, table) else []
     into = statement(table, columns, "FORMAT binary", *options)
     rows = kept = 0
-    blocks = _ahead(batches, known) if at_hand else ((batch, _block(batch, known)) for batch in batches)
+    blocks = encoded(batches, lambda batch: _block(batch, known), at_hand=at_hand)
     batch, block = next(blocks, _NOTHING)
     with driver_of(connection).cursor() as cursor:
         while batch is not None:
@@ -69,20 +69,6 @@ def load(
             if not at_hand:  # whoever makes the batches may use the connection, so it was free meanwhile
                 batch, block = next(blocks, _NOTHING)
     return Taken(rows, kept)
-
-
-def _ahead(batches: Iterator[Any], encoders: Sequence[Encode]) -> Iterator[tuple[Any, Any]]:
-    """Read and encode a batch while the one before it is on its way; numpy and Arrow leave the interpreter free."""
-
-    def take() -> tuple[Any, Any]:
-        batch = next(batches, None)
-        return _NOTHING if batch is None else (batch, _block(batch, encoders))
-
-    with ThreadPoolExecutor(1, "tdm-seed encoding") as pool:
-        coming = pool.submit(take)
-        while (found := coming.result())[0] is not None:
-            coming = pool.submit(take)
-            yield found
 
 
 def _block(batch: Any, encoders: Sequence[Encode]) -> Any:

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from pyarrow import compute
 from sqlalchemy.dialects.postgresql import JSONB
 
+from tdm_seed.dialects.arrow import is_bytes, is_decimal, is_text, units
+
 #: The server counts from 2000, Arrow from 1970.
 _DAYS = 10_957
 _MICROSECONDS = _DAYS * 86_400_000_000
@@ -54,29 +56,16 @@ def encoder(column: sa.types.TypeEngine[Any], kind: Any) -> Encode | None:
     if values is not None:
         return partial(_fixed, values)
     if isinstance(column, sa.Uuid):
-        return _uuid if _is_text(kind) or getattr(kind, "extension_name", "") == "arrow.uuid" else None
+        return _uuid if is_text(kind) or getattr(kind, "extension_name", "") == "arrow.uuid" else None
     if isinstance(column, JSONB):
-        return _json if _is_text(kind) else None
+        return _json if is_text(kind) else None
     if isinstance(column, sa.LargeBinary):
-        return _bytes if _is_bytes(kind) else None
+        return _bytes if is_bytes(kind) else None
     if isinstance(column, sa.Enum):
-        return partial(_words, frozenset(column.enums)) if _is_text(kind) else None
-    if isinstance(column, sa.String) and type(column) is not sa.String and _is_text(kind):  # "char" and name cut off
+        return partial(_words, frozenset(column.enums)) if is_text(kind) else None
+    if isinstance(column, sa.String) and type(column) is not sa.String and is_text(kind):  # "char" and name cut off
         return partial(_text, column.length)
     return None
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _is_bytes(kind: Any) -> bool:
-    return bool(
-        pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_binary_view(kind)
-        or pa.types.is_fixed_size_binary(kind)
-    )
 
 
 # ---- values of one width --------------------------------------------------------------------------------------------
@@ -101,7 +90,7 @@ def _values(column: sa.types.TypeEngine[Any], kind: Any) -> Values | None:
             return lambda array: array.to_numpy(zero_copy_only=False).astype(np.float64)
         case sa.Float():
             return None
-        case sa.Numeric() if pa.types.is_decimal(kind) and kind.bit_width <= 128 and kind.scale >= 0:
+        case sa.Numeric() if is_decimal(kind):
             return partial(_decimals, kind.scale)
         case sa.Numeric() if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
             return lambda array: _digits(array.to_numpy(zero_copy_only=False).astype(np.int64), 0)
@@ -141,10 +130,8 @@ def _whole(size: Any, array: Any) -> Any:
 
 def _decimals(scale: int, array: Any) -> Any:
     """Take decimals of 18 digits at most, which fit into the lower half of Arrow's."""
-    array = array.cast(pa.decimal128(38, scale))
-    halves = np.frombuffer(array.buffers()[1], np.int64)[2 * array.offset : 2 * (array.offset + len(array))]
-    lower, upper = halves[::2], halves[1::2]
-    return None if (lower >> 63 != upper).any() else _digits(lower, scale)
+    values = units(scale, array)
+    return None if values is None else _digits(values, scale)
 
 
 def _digits(values: Any, scale: int) -> Any:
@@ -232,7 +219,7 @@ def _json(array: Any) -> Field | None:
 
 
 def _uuid(array: Any) -> Field | None:
-    if not _is_text(array.type):
+    if not is_text(array.type):
         return _rest(array.storage.cast(pa.binary()))
     array = array.cast(pa.string())
     if not compute.all(compute.match_substring_regex(array, _UUID)).as_py():

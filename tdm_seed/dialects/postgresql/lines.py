@@ -14,6 +14,8 @@ import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import Json, Jsonb
 
+from tdm_seed.dialects.columns import Columns, texts
+
 # psycopg writes row by row and asks of every value how it is written: 500,000 rows of ten columns took it 3 s of the
 # client's time. Values of a column have one type nearly always, so that can be asked once for a thousand of them.
 
@@ -46,23 +48,13 @@ _KNOWN: dict[type, Write] = {
 }  # fmt: skip
 
 
-def lines(driver: psycopg.Connection[Any], columns: Sequence[Sequence[Any]]) -> bytes:
+def lines(driver: psycopg.Connection[Any], columns: Columns) -> bytes:
     """Write rows, given by columns, as lines."""
-    fields = [_fields(driver, values) for values in columns]
+    fields = [texts(values, _NULL, partial(_written, driver)) for values in columns]
     return ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
 
-def _fields(driver: psycopg.Connection[Any], values: Sequence[Any]) -> Sequence[str]:
-    kinds = set(map(type, values))
-    if type(None) not in kinds:
-        return _written(driver, kinds, values)
-    kinds.discard(type(None))
-    written = iter(_written(driver, kinds, [value for value in values if value is not None]))
-    return [_NULL if value is None else next(written) for value in values]
-
-
 def _written(driver: psycopg.Connection[Any], kinds: Collection[type], values: Sequence[Any]) -> Sequence[str]:
-    """Write values, none of them None."""
     if kinds == {str}:
         together = "".join(values)
         if not any(mark in together for mark in _ESCAPES):

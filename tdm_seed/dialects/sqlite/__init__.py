@@ -12,16 +12,18 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
+from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.autocommit import refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
-from tdm_seed.dialects.sqlite import foreign_keys, insert, rebuild
+from tdm_seed.dialects.sqlite import columns as columnar
+from tdm_seed.dialects.sqlite import foreign_keys, insert, rebuild, reflected, script
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.sqlite.hearing import Heard
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim, Uncut
-from tdm_seed.errors import DatabaseError, SchemaNotReady, SeedError, TdmSeedError, UsageError
+from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError, UsageError
 
 #: Seconds that a statement waits for another writer before it fails, unless the URL says ``?timeout=``.
 BUSY_SECONDS = 10
@@ -198,6 +200,13 @@ class SQLite(Dialect):
         """Append rows with INSERTs of many rows each."""
         return insert.load(connection, table, columns, rows)
 
+    def load_columns(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], schema: Any, batches: Iterator[Any],
+        plainly: Plainly, *, at_hand: bool,
+    ) -> Taken | None:  # fmt: skip
+        """Append with the same INSERTs, from values that are encoded column by column."""
+        return columnar.load(connection, table, columns, schema, batches, plainly, at_hand=at_hand)
+
     def about(self, connection: Connection, table: sa.Table) -> int:
         """Take the largest rowid for it."""
         return rebuild.about(connection, table)
@@ -232,26 +241,7 @@ class SQLite(Dialect):
 
     def statements(self, sql: str) -> list[Statement]:
         """Let SQLite say where a statement ends, since it knows triggers; sqlglot gives the words."""
-        found: list[Statement] = []
-        line, start = 1, 0
-        place = sql.find(";")
-        while start < len(sql):
-            end = len(sql) if place < 0 else place + 1
-            if place < 0 or sqlite3.complete_statement(sql[start:end]):
-                part = sql[start:end]
-                try:
-                    told = super().statements(part)[:1]
-                except SeedError as error:  # it counts from the statement before
-                    error.place = replace(error.place, line=line + (error.place.line or 1) - 1)
-                    raise
-                found += [
-                    Statement(part.strip().rstrip(";").rstrip(), line + s.line - 1, s.verb, s.target, s.words)
-                    for s in told
-                ]
-                line += part.count("\n")
-                start = end
-            place = sql.find(";", end)
-        return found
+        return script.statements(sql, super().statements)
 
     def refusal(self, statement: Statement) -> str | None:
         """Refuse what leaves the transaction or the database, though it ends neither."""
@@ -263,15 +253,7 @@ class SQLite(Dialect):
 
     def refine(self, connection: Connection, table: sa.Table) -> None:
         """Note the unique columns that SQLAlchemy's reading of CREATE TABLE misses: `VARCHAR(20) … UNIQUE`."""
-        quote = connection.dialect.identifier_preparer.quote_identifier
-        uniques = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
-        known = {tuple(column.name for column in each.columns) for each in uniques}
-        for row in connection.exec_driver_sql(f"PRAGMA index_list({quote(table.name)})").all():
-            if row[2] and row[3] == "u":
-                listed = connection.exec_driver_sql(f"PRAGMA index_info({quote(row[1])})").all()
-                columns = tuple(each[2] for each in listed)
-                if columns not in known and all(name in table.columns for name in columns):
-                    table.append_constraint(sa.UniqueConstraint(*columns))
+        reflected.refine(connection, table)
 
     def count(self, connection: Connection, result: sa.CursorResult[Any]) -> int:
         """Ask SQLite itself: ``sqlite3`` counts nothing behind WITH, nor before RETURNING is read."""
