@@ -34,6 +34,11 @@ def binder(
     return bind
 
 
+def unchanged(values: Sequence[Any]) -> Sequence[Any]:
+    """Leave values alone that SQLAlchemy would only look at once more, and the driver takes as they are."""
+    return values
+
+
 def _each(process: Process | None) -> Quicker | None:
     return None if process is None else lambda values: list(map(process, values))
 

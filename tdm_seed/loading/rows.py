@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +144,10 @@ def _tuples(
     numbered: Iterable[tuple[int, Row]], columns: tuple[str, ...], origin: Origin
 ) -> Iterator[tuple[int, tuple[Any, ...]]]:
     size = len(columns)
+    take = itemgetter(*columns) if size > 1 else lambda row: (row[columns[0]],)
     for number, row in numbered:
         try:
-            values = tuple([row[column] for column in columns])
+            values = take(row)
         except (KeyError, TypeError, IndexError):
             values = ()
         if not values or len(row) != size:

@@ -80,7 +80,7 @@ def test_rows_are_all_there_whenever_the_load_becomes_large(things: Place, monke
 
 KINDS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "flag": (sa.Boolean(), st.booleans()),
-    "money": (sa.Numeric(12, 2), st.decimals(-(10**9), 10**9, places=3) | st.integers(-9, 9).map(Decimal)),
+    "money": (sa.Numeric(12, 2), st.decimals(-(10**9), 10**9, places=2) | st.decimals(-9, 9, places=1) | st.integers(-9, 9).map(Decimal)),
     "finer": (sa.Numeric(14, 8), st.just(Decimal("0E-8"))),
     "ratio": (sa.Double(), st.sampled_from([0.1, -1e300, 2.5e-7, 3.0])),
     "word": (sa.String(20), st.sampled_from(["it's", 'a "b"', "c:\\d", "tab\tnew\nline\r", "é👩", "", "\x1a", "%s", "\\N", "NaN"])),

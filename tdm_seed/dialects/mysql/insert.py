@@ -9,13 +9,13 @@ from typing import Any
 import pymysql
 import sqlalchemy as sa
 from pymysql.constants import SERVER_STATUS
+from sqlalchemy.dialects.mysql import ENUM
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.binding import binder, unchanged
 from tdm_seed.dialects.columns import Columns, portions
 from tdm_seed.dialects.failed import RowRefused
-from tdm_seed.dialects.mysql import local_infile
-from tdm_seed.dialects.mysql.literals import literals
+from tdm_seed.dialects.mysql import literals, local_infile
 
 #: Rows that are sent together. They are taken before, so that a generator of rows may use the connection.
 BATCH = 10_000
@@ -38,7 +38,7 @@ def load(connection: Connection, table: sa.Table, columns: Sequence[str], rows: 
     """
     filled = [table.columns[name] for name in columns]
     files = takes_files(connection, table, filled)
-    bind = binder(connection, filled)
+    bind = binder(connection, filled, {ENUM: unchanged})
     loaded = sent = 0
     for portion in portions(rows, BATCH):
         batch = [bind(values) for values in portion]
@@ -124,7 +124,7 @@ def _by_insert(
     insert = _insert(connection, table, columns)
     loaded = place = 0
     with driver.cursor() as cursor:
-        for values in _statements(chain.from_iterable(literals(each, driver.escape) for each in batch)):
+        for values in _statements(chain.from_iterable(literals.rows(each, driver.escape) for each in batch)):
             try:
                 loaded += cursor.execute(insert + ", ".join(values))
             except (pymysql.IntegrityError, pymysql.DataError, pymysql.OperationalError) as error:
@@ -136,8 +136,8 @@ def _by_insert(
     return loaded
 
 
-def _statements(rows: Iterable[str]) -> Iterator[list[str]]:
-    """Give written rows, as many as go into one statement."""
+def _statements(rows: Iterator[str]) -> Iterator[list[str]]:
+    """Give as many rows as go into one statement."""
     values: list[str] = []
     size = 0
     for value in rows:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.binding import binder
+from tdm_seed.dialects.binding import binder, unchanged
 from tdm_seed.dialects.columns import TOGETHER, portions
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.dialects.sqlite import foreign_keys
@@ -84,12 +84,7 @@ def _moments(values: Sequence[datetime | None]) -> list[str | None]:
     return [None if value is None else value.replace(tzinfo=None).isoformat(" ", "microseconds") for value in values]
 
 
-def _same(values: Sequence[Any]) -> Sequence[Any]:
-    """Leave it to the driver to make 1 of True."""
-    return values
-
-
-_QUICKER = {DATETIME: _moments, sa.BOOLEAN: _same}
+_QUICKER = {DATETIME: _moments, sa.BOOLEAN: unchanged}
 
 
 def _refused(cursor: sqlite3.Cursor, insert: str, batch: Sequence[Sequence[Any]]) -> int:
