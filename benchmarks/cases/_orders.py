@@ -51,17 +51,21 @@ ORDER = sa.Table(
 )
 
 
-def rows(count: int) -> Iterator[tuple[Any, ...]]:
-    """Make orders as Python's values, numbered as a shop does: one after the other."""
+def rows(count: int, changed_every: int = 0) -> Iterator[tuple[Any, ...]]:
+    """Make orders as Python's values, numbered as a shop does: one after the other.
+
+    With ``changed_every`` each n-th has another total.
+    """
     for number in range(1, count + 1):
         drawn = _mixed(number)
+        changed = bool(changed_every) and number % changed_every == 0
         yield (
             number,
             f"ORD-{number:09d}",
             drawn % CUSTOMERS + 1,
             _STATUSES[drawn % 7],
             _START + timedelta(seconds=drawn % 31_536_000),
-            Decimal(drawn % 1_000_000) / 100,
+            Decimal(drawn % 1_000_000 + changed) / 100,
             drawn % 3 == 0,
             drawn % 9 + 1,
             {"street": f"{drawn % 99 + 1} {_STREETS[drawn % 6]}", "city": drawn % 1_000, "gift": drawn % 11 == 0},
@@ -109,7 +113,7 @@ def write_text(path: Path, count: int, *, booleans: tuple[str, str] = ("f", "t")
     return path
 
 
-def write_parquet(path: Path, count: int) -> Path:
+def write_parquet(path: Path, count: int, changed_every: int = 0) -> Path:
     """Write orders as Parquet, in row groups of 100,000; JSON as text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -128,7 +132,7 @@ def write_parquet(path: Path, count: int) -> Path:
             ("note", pa.string()),
         ]
     )
-    remaining = rows(count)
+    remaining = rows(count, changed_every)
     with pq.ParquetWriter(path, schema) as writer:
         while batch := list(islice(remaining, 100_000)):
             columns = [list(column) for column in zip(*batch, strict=True)]

@@ -97,24 +97,29 @@ class Loading(Case):
         self._theirs(self._place)
 
     def content(self) -> object:
-        """Sum up the rows and describe the table: a digest of millions of rows would take longer than their loading."""
-        columns = ORDER.columns
-        summed = (
-            *(sa.func.sum(columns[name]) for name in ("id", "customer_id", "total", "items")),
-            *(sa.func.max(columns[name]) for name in ("number", "placed_at", "status", "note")),
-            sa.func.sum(sa.func.length(columns.number)),
-            sa.func.count(sa.func.nullif(columns.note, "")),  # no client makes NULL of an empty field of a CSV
-            sa.func.count(sa.distinct(columns.number)),
+        """Sum up the rows and describe the table."""
+        return content(self._place.url)
+
+
+def content(url: str) -> object:
+    """Sum up the orders and describe their table: a digest of millions of rows would take longer than their loading."""
+    columns = ORDER.columns
+    summed = (
+        *(sa.func.sum(columns[name]) for name in ("id", "customer_id", "total", "items")),
+        *(sa.func.max(columns[name]) for name in ("number", "placed_at", "status", "note")),
+        sa.func.sum(sa.func.length(columns.number)),
+        sa.func.count(sa.func.nullif(columns.note, "")),  # no client makes NULL of an empty field of a CSV
+        sa.func.count(sa.distinct(columns.number)),
+    )
+    with project.connected(url) as connection:
+        inspector = sa.inspect(connection)
+        schema = (
+            [index["name"] for index in inspector.get_indexes("orders")],
+            [key["name"] for key in inspector.get_foreign_keys("orders")],
+            inspector.get_pk_constraint("orders")["constrained_columns"],
         )
-        with project.connected(self._place.url) as connection:
-            inspector = sa.inspect(connection)
-            schema = (
-                [index["name"] for index in inspector.get_indexes("orders")],
-                [key["name"] for key in inspector.get_foreign_keys("orders")],
-                inspector.get_pk_constraint("orders")["constrained_columns"],
-            )
-            found = connection.execute(sa.select(sa.func.count(), *summed)).one()
-            return [str(value) for value in found], schema
+        found = connection.execute(sa.select(sa.func.count(), *summed)).one()
+        return [str(value) for value in found], schema
 
 
 class PrimaryKeyOnly(Loading):

@@ -79,3 +79,17 @@ class Appending:
             RowRefused: a row was refused, where the database tells which.
         """
         return None
+
+    def fill_columns(
+        self,
+        connection: Connection,
+        source: sa.Table,
+        columns: Sequence[str],
+        schema: Any,
+        batches: Iterator[Any],
+        plainly: Plainly,
+        *,
+        at_hand: bool,
+    ) -> Taken | None:
+        """Do the same with an upsert's source, a new temporary table that nobody else knows."""
+        return self.load_columns(connection, source, columns, schema, batches, plainly, at_hand=at_hand)

@@ -265,14 +265,12 @@ class Dialect(Appending, Deferring, Emptying):
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {quoted} AS {body}")
 
-    def fill_source(
-        self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-    ) -> int:
-        """Fill the temporary table and give the number of rows."""
-        return self.load(connection, source, columns, rows)
-
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Index a filled source by a key that may hold NULL, where no other plan would serve such a key."""
+
+    def ready_source(self, connection: Connection, source: sa.Table, rows: int, key: Sequence[str]) -> bool:
+        """Make a filled source of so many rows quick to join; True where that proves its ``key``, if any, unique."""
+        return False
 
     def drop_source(self, connection: Connection, name: str) -> None:
         """Drop what ``create_source`` created."""

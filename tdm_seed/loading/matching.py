@@ -69,7 +69,7 @@ class Matching:
         Raises:
             SeedError: two given rows have the same key.
         """
-        if self.source.total < 2:
+        if self.source.distinct or self.source.total < 2:
             return
         columns = [self.source.values[name] for name in self.key]
         number = self.source.number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,6 +17,13 @@ from tdm_seed.loading.references import Given
 
 #: Rows from which rows are no longer looked up one by one: 5,000 took 0.8 s without an index, 0.1 s with it.
 _INDEX_FROM = 500
+
+
+class FromColumns(Protocol):
+    """What fills a temporary table with columns as they are."""
+
+    def into(self, staged: sa.Table, columns: Sequence[str]) -> int | None:
+        """Fill it and give the number of rows; None where the database has taken none."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Source:
     values: Mapping[str, sa.ColumnElement[Any]]
     raw: Mapping[str, sa.ColumnElement[Any]]
     waits: sa.Column[Any] | None = None
+    #: Whether no two of the rows have the same key, as the database has proven already.
+    distinct: bool = False
 
     @property
     def number(self) -> sa.ColumnElement[int]:
@@ -48,13 +57,15 @@ def source(
     given: Sequence[Given],
     rows: Counted,
     key: Sequence[str] = (),
+    columns: FromColumns | None = None,
 ) -> Iterator[Source]:
     """Bring rows, with their numbers, into the database as a relation, and take it away afterwards.
 
     A few rows become part of the statement, which needs no privilege and leaves no trace in the catalogue; more, or
-    rows with references to look up, fill a temporary table by the fastest way there is.
+    rows with references to look up, fill a temporary table by the fastest way there is: as ``columns`` where they come
+    as such and the database takes them.
     """
-    few = rows.few(dialect.inline_rows)
+    few = rows.few(dialect.inline_rows) if columns is None else None
     references = any(one.looks_up is not None for one in given)
     if few and not references and dialect.may_inline([one.column for one in given]):
         yield _inline(given, few)
@@ -63,14 +74,19 @@ def source(
     staged, body = _staged(connection, dialect, name, table, given)
     dialect.create_source(connection, name, body, key_columns)
     try:
-        columns = ("n", *(f"c{place}" for place in range(len(given))))
-        with rows.naming():
-            total = dialect.fill_source(connection, staged, columns, rows)
-        if total >= _INDEX_FROM and any(table.columns[name].nullable for name in key):
+        names = ("n", *(f"c{place}" for place in range(len(given))))
+        total = None if columns is None else columns.into(staged, names)
+        if total is None:
+            with rows.naming():
+                total = dialect.load(connection, staged, names, rows)
+        nullable = any(table.columns[name].nullable for name in key)
+        if total >= _INDEX_FROM and nullable:
             dialect.index_source(connection, staged, key_columns)
+        stands = not nullable and all(one.looks_up is None for one in given if one.column.name in key)
+        distinct = dialect.ready_source(connection, staged, total, key_columns if stands else ())
         values = {one.column.name: staged.columns[_label(place, one)] for place, one in enumerate(given)}
         raw = {one.name: staged.columns[f"c{place}"] for place, one in enumerate(given) if one.looks_up is not None}
-        yield Source(staged, total, values, raw, staged.columns.get("waits"))
+        yield Source(staged, total, values, raw, staged.columns.get("waits"), distinct)
     except BaseException:
         # The seed may catch this and go on; where the transaction is broken, its rollback takes the table away.
         with suppress(*dialect.driver_errors):

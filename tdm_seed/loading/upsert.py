@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import Dialect
 from tdm_seed.errors import SeedError
+from tdm_seed.loading import large
 from tdm_seed.loading.append import kept_out
 from tdm_seed.loading.blame import blamed
 from tdm_seed.loading.exchange import make_way
@@ -44,6 +45,8 @@ class Upsert:
     key: tuple[str, ...]
     insert_only: Collection[str] = ()
     doomed: sa.ColumnElement[bool] | None = None
+    #: Whether many new rows may take indexes down and build them again.
+    rebuild: bool = False
 
     def run(self) -> Changes:
         """Bring the table's rows into the state that the source describes and count what changed."""
@@ -159,7 +162,7 @@ class Upsert:
         """
         updated = 0
         try:
-            with self.dialect.attempt(self.connection):
+            with self._relieved(self.source.total - existing):
                 inserted = self._insert_missing()
         except sa.exc.IntegrityError:
             if not self.dialect.savepoints:
@@ -176,6 +179,19 @@ class Upsert:
             updated += self._update()  # the application was faster with some of them
             inserted = expected if self.dialect.redirects_rows(self.table) else inserted
         return Changes(inserted, updated)
+
+    @contextmanager
+    def _relieved(self, new: int) -> Iterator[None]:
+        """Let the insert of so many rows fail and the transaction go on; many go in without indexes."""
+        if not self.rebuild or not self.dialect.rebuilds or new < large.LARGE:
+            with self.dialect.attempt(self.connection):
+                yield
+            return
+        with (
+            self.dialect.savepoint(self.connection),
+            large.bare(self.connection, self.dialect, self.table, new, self.rebuild),
+        ):
+            yield
 
     def _insert_missing(self) -> int:
         names = [one.column.name for one in self.given]

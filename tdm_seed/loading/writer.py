@@ -19,8 +19,9 @@ from tdm_seed.loading import large
 from tdm_seed.loading.append import Append
 from tdm_seed.loading.columnar import Columns
 from tdm_seed.loading.conversion import Conversion
-from tdm_seed.loading.convert import CsvText
 from tdm_seed.loading.counted import Counted
+from tdm_seed.loading.filling import filling
+from tdm_seed.loading.keyed import keyed
 from tdm_seed.loading.matching import Matching
 from tdm_seed.loading.references import Given, understand
 from tdm_seed.loading.relation import Source, source
@@ -103,10 +104,18 @@ class Writer:
                 )
             self._before_drawing(table, names)
             doomed = self._condition(table, where) if missing == "delete" else None
-            told_apart = replace(found, numbered=_keyed(table, names, chosen, found))
-            with self._source(table, given, told_apart, chosen) as relation:
+            found = keyed(table, names, chosen, found)
+            if self._is_load(table, given, chosen, found, rows):
+                try:
+                    with self.dialect.savepoint(self.connection):
+                        return self.append_rows(table, found, rebuild=True)
+                except DatabaseError:  # the other way says which row it is, or takes it
+                    found = keyed(table, names, chosen, self.rows(rows, columns) or found)
+            told = None if self.told is None else partial(self.told, table.name)
+            found = found if told is None else telling(found, told)
+            with self._source(table, given, found, chosen) as relation:
                 changes = Upsert(
-                    self.connection, self.dialect, table, given, found, relation, chosen, kept, doomed
+                    self.connection, self.dialect, table, given, found, relation, chosen, kept, doomed, self.rebuild
                 ).run()
             if changes.inserted:
                 self._note_numbers(table, names)
@@ -239,12 +248,13 @@ class Writer:
 
     @contextmanager
     def _source(self, table: sa.Table, given: list[Given], rows: Rows, key: tuple[str, ...] = ()) -> Iterator[Source]:
+        rows, columns = filling(self.connection, self.dialect, table, given, rows)
         conversion = Conversion(table, given, rows, self.dialect.decimal_digits)
         counted = Counted(rows.numbered, conversion, numbers=True)
         self._sources += 1  # a generator of rows may itself write, so there may be several at a time
         name = f"tdm_seed_source_{self._sources}"
         try:
-            with source(self.connection, self.dialect, name, table, given, counted, key) as relation:
+            with source(self.connection, self.dialect, name, table, given, counted, key, columns) as relation:
                 yield relation
         finally:
             self._sources -= 1
@@ -282,6 +292,23 @@ class Writer:
             return sa.and_(sa.true(), *(table.columns[name] == value for name, value in where.items()))
         return where
 
+    def _is_load(
+        self, table: sa.Table, given: Sequence[Given], key: Collection[str], found: Rows, rows: object
+    ) -> bool:
+        """Tell whether an upsert of many rows is a load: into an empty table whose key refuses what comes twice.
+
+        What goes wrong then is taken back and done the other way, which takes the rows once more.
+        """
+        return (
+            self.rebuild
+            and (found.expected or 0) >= large.LARGE
+            and large.can_repeat(rows)
+            and not self_references(table)
+            and all(one.looks_up is None for one in given)
+            and not any(table.columns[name].nullable for name in key)
+            and not self.connection.scalar(sa.select(sa.exists(sa.select(sa.literal(1)).select_from(table))))
+        )
+
     def _note_numbers(self, table: sa.Table, names: Collection[str]) -> None:
         numbered = self.dialect.numbered(table)
         if numbered is None:
@@ -318,30 +345,6 @@ def _few(numbered: Iterator[tuple[int, tuple[Any, ...]]], most: int) -> Iterator
                 hint="Look at the plan instead, or lower the volume for the dry run with --volume.",
             )
         yield row
-
-
-def _keyed(
-    table: sa.Table, names: Sequence[str], key: Collection[str], rows: Rows
-) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Let rows pass whose primary key has a value: without one, each run would add the row once more."""
-    primary = {column.name for column in table.primary_key.columns}
-    places = [place for place, name in enumerate(names) if name in key and name in primary]
-    texts = {place for place in places if isinstance(table.columns[names[place]].type, sa.String)}
-    if not places:
-        yield from rows.numbered
-        return
-    for number, values in rows.numbered:
-        for place in places:
-            value = values[place]
-            if value is None or (not value and isinstance(value, CsvText) and place not in texts):
-                raise SeedError(
-                    f"the row has no value in {names[place]}, by which rows are told apart",
-                    table=table.name,
-                    column=names[place],
-                    hint="Give it one, or leave such rows to db.load, which adds rows.",
-                    **rows.origin.place(number),
-                )
-        yield number, values
 
 
 def _columns(table: sa.Table, given: str | Collection[str]) -> tuple[str, ...]:

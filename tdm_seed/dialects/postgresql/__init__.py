@@ -26,9 +26,11 @@ from tdm_seed.dialects.postgresql import (
     lock,
     rebuild,
     script,
+    staging,
     text,
 )
 from tdm_seed.dialects.postgresql.errors import creation, translate
+from tdm_seed.dialects.postgresql.freeze import can_freeze_own
 from tdm_seed.dialects.postgresql.own_keys import OwnKeys
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
@@ -36,8 +38,6 @@ from tdm_seed.errors import TdmSeedError
 
 #: Types whose bind casts keep the exact type, so that a value inside a statement equals the stored one.
 _INLINE = (sa.Integer, sa.String, sa.Boolean, sa.Date, sa.Uuid, types.JSONB, types.JSON, types.BYTEA, sa.Numeric)
-#: Rows from which a join without statistics may go wrong.
-_ANALYZE_FROM = 1_000
 #: Types that compare by value exactly; all others are compared as text.
 _EXACT = (
     sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, sa.Interval, sa.Uuid, sa.LargeBinary, sa.Enum,
@@ -241,14 +241,18 @@ class PostgreSQL(OwnKeys, Dialect):
         """Do what autovacuum does within a minute or so, where it is on."""
         rebuild.analyse(connection, table)
 
-    def fill_source(
-        self, connection: Connection, source: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-    ) -> int:
-        """Give the planner statistics for a large source; autovacuum never sees a temporary table."""
-        filled = self.load(connection, source, columns, rows)
-        if filled >= _ANALYZE_FROM:
-            connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(source)}")
-        return filled
+    def fill_columns(
+        self, connection: Connection, source: sa.Table, columns: Sequence[str], schema: Any, batches: Iterator[Any],
+        plainly: Plainly, *, at_hand: bool,
+    ) -> Taken | None:  # fmt: skip
+        """Freeze the rows, so that they are not written again when they are first read."""
+        target = (connection, source, columns)
+        with self.savepoint(connection):
+            return blocks.load(*target, schema, batches, plainly, at_hand=at_hand, may_freeze=can_freeze_own)
+
+    def ready_source(self, connection: Connection, source: sa.Table, rows: int, key: Sequence[str]) -> bool:
+        """Index many rows by their key; autovacuum never sees a temporary table, so others need statistics."""
+        return staging.ready(connection, source, rows, key)
 
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Serve the two halves of ``same``, which can be neither hashed nor merged."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ _NOTHING: tuple[Any, Any] = (None, None)
 
 def load(
     connection: Connection, table: sa.Table, columns: Sequence[str], schema: Any, batches: Iterator[Any],
-    plainly: Plainly, *, at_hand: bool,
+    plainly: Plainly, *, at_hand: bool, may_freeze: Callable[[Connection, sa.Table], bool] = can_freeze,
 ) -> Taken | None:  # fmt: skip
     """Send the batches whose values arrive as the plain way would bring them, and leave the others to that.
 
@@ -46,7 +46,7 @@ def load(
         begun.append(one)
         size += one.nbytes
     batches = chain(begun, batches)
-    options = ["FREEZE"] if size >= LARGE and can_freeze(connection, table) else []
+    options = ["FREEZE"] if size >= LARGE and may_freeze(connection, table) else []
     into = statement(table, columns, "FORMAT binary", *options)
     rows = kept = 0
     blocks = encoded(batches, lambda batch: _block(batch, known), at_hand=at_hand)

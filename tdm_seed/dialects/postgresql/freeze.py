@@ -42,10 +42,26 @@ def can_freeze(connection: Connection, table: sa.Table) -> bool:
             if not connection.scalar(empty):
                 savepoint.rollback()
                 return False
-            connection.exec_driver_sql(f"TRUNCATE ONLY {quoted}")
-            # Whatever else the server has against it, it says before the first row.
-            with driver_of(connection).cursor() as cursor, cursor.copy(statement(table, [], "FREEZE")):
-                pass
+            _truncate_and_try(connection, table, quoted)
     except (sa.exc.DBAPIError, psycopg.Error):
         return False
     return True
+
+
+def can_freeze_own(connection: Connection, table: sa.Table) -> bool:
+    """Do the same with a new temporary table, which nobody else uses."""
+    if commits_by_itself(connection):
+        return False
+    try:
+        with connection.begin_nested():
+            _truncate_and_try(connection, table, as_text(connection, table).replace("%", "%%"))
+    except (sa.exc.DBAPIError, psycopg.Error):
+        return False
+    return True
+
+
+def _truncate_and_try(connection: Connection, table: sa.Table, quoted: str) -> None:
+    connection.exec_driver_sql(f"TRUNCATE ONLY {quoted}")
+    # Whatever else the server has against it, it says before the first row.
+    with driver_of(connection).cursor() as cursor, cursor.copy(statement(table, [], "FREEZE")):
+        pass
