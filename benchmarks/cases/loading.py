@@ -18,9 +18,11 @@ from tdm_seed.errors import UsageError
 
 ROWS = 500_000
 
-#: What the seed loads, by the name of the case: the source is beside the seed, or a generator in it.
+#: What the seed loads, by the name of the case: the source is beside the seed, or a generator in it; ``chunks`` commits
+#: them in chunks.
 SOURCES = {
     "parquet": "db.parquet()",
+    "chunks": "db.parquet()",
     "csv": "db.csv()",
     "tuples": "iter(made(db.volume('orders'))), columns=COLUMNS",
 }
@@ -32,6 +34,7 @@ SEED = """\
 from benchmarks.cases._orders import COLUMNS, made
 
 depends_on = ["customers"]
+transaction = "{transaction}"
 
 def upgrade(db):
     db.load("orders", {source})
@@ -60,10 +63,13 @@ class Loading(Case):
         if not seeds.exists():
             seeds.mkdir(parents=True)
             (seeds / "20260101_0000_customers.py").write_text(CUSTOMER_SEED)
-            (seeds / "20260101_0001_orders.py").write_text(SEED.format(source=SOURCES[source]))
-            writes = {"parquet": _orders.write_parquet, "csv": _orders.write_csv}
-            if source in writes:
-                writes[source](seeds / f"20260101_0001_orders.{source}", place.rows)
+            (seeds / "20260101_0001_orders.py").write_text(
+                SEED.format(source=SOURCES[source], transaction="chunk" if source == "chunks" else "seed")
+            )
+            if "parquet" in SOURCES[source]:
+                _orders.write_parquet(seeds / "20260101_0001_orders.parquet", place.rows)
+            elif "csv" in SOURCES[source]:
+                _orders.write_csv(seeds / "20260101_0001_orders.csv", place.rows)
 
     def prepare(self) -> None:
         """Begin with customers, and with no orders."""

@@ -42,7 +42,19 @@ def verify(db):
 
 POINTS = {
     "seed": ["after load", "before history", "before commit", "after commit"],
-    "chunk": ["after chunk", "after chunk", "after load", "before history", "before commit", "after commit"],
+    "chunk": [
+        "after journal",
+        "during index drop",
+        "after index drop",
+        "after chunk",
+        "after chunk",
+        "during rebuild",
+        "after rebuild",
+        "after load",
+        "before history",
+        "before commit",
+        "after commit",
+    ],
 }
 
 
