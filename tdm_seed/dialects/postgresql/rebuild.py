@@ -49,6 +49,7 @@ _FOREIGN_KEYS = sa.text(
 #: replica identity or CLUSTER, invalid ones, in a tablespace, with statistics targets of their own, of an extension.
 _INDEXES = sa.text(
     "SELECT i.indexrelid AS number, c.relname AS name, i.indisunique AS is_key, "
+    "(SELECT count(*) FROM pg_attribute WHERE attrelid = c.oid AND attlen < 0) AS wide, "
     "CASE WHEN k.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, c.relname) "
     "ELSE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, k.conname) END AS down, "
     "array_remove(ARRAY[pg_get_indexdef(i.indexrelid), "
@@ -219,6 +220,8 @@ def _take_down(connection: Connection, name: str, *, for_long: bool = False) -> 
             else:
                 gone = [key for key in keys if _goes(connection, key, for_long)]
             serving = {key.serves for key in keys if key not in gone}
+            if for_long:  # two connections share them: what takes longest comes first, and that is text
+                indexes = sorted(indexes, key=lambda index: -index.wide)
             for index in indexes:
                 if index.number not in serving and _drops(connection, index.down):
                     down.indexes.append(Down(name, index.name, index.up[0], beside=True))
