@@ -88,10 +88,11 @@ class Checkpoints:
         )
         connection.execute(sa.insert(self._table), {"seed": seed, **_written(checkpoint)})
 
-    def clear(self, connection: Connection, seed: str) -> None:
-        """Forget a seed, which is finished, taken back, or begins anew."""
+    def clear(self, connection: Connection, seed: str | None = None) -> None:
+        """Forget a seed, which is finished, taken back, or begins anew; or all of them."""
         if self._exists(connection):
-            connection.execute(sa.delete(self._table).where(self._table.c.seed == seed))
+            of_seed = sa.true() if seed is None else self._table.c.seed == seed
+            connection.execute(sa.delete(self._table).where(of_seed))
 
     def _exists(self, connection: Connection) -> bool:
         return sa.inspect(connection).has_table(self.table_name, schema=self.schema)

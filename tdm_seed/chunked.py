@@ -8,12 +8,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.checkpoints import Checkpoint, Checkpoints
 from tdm_seed.database import Database, Rows
 from tdm_seed.errors import DriftError, SeedError
+from tdm_seed.loading.large import Growing
 from tdm_seed.loading.parts import Parts
+from tdm_seed.rebuilding import Rebuilding
+from tdm_seed.schema import self_references
 from tdm_seed.values import Changes
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ class Run:
     done: Mapping[int, Checkpoint]
     transaction: Callable[[], AbstractContextManager[None]]
     reached: Callable[[str], None]
+    #: What takes indexes down and builds them again; None where that is not to be.
+    rebuilding: Rebuilding | None = None
 
 
 class ChunkedDatabase(Database):
@@ -72,7 +78,13 @@ class ChunkedDatabase(Database):
         at = before or Checkpoint(number, table)
         if before is not None:
             self._pass_over(parts, before)
+        more = None if found.expected is None else found.expected - at.rows
+        growing = Growing(parts, more, lambda: self._about(target))
+        down, may = False, self._may_take_down(target)
         while not at.finished:
+            if may and not down and growing.is_large(at.rows):
+                self._take_down(target)
+                down = True
             with self._commit():
                 changes = self.writer.append_rows(target, parts.next())
                 self._count(target, changes)
@@ -88,6 +100,8 @@ class ChunkedDatabase(Database):
                 )
                 self._run.checkpoints.write(self._connection, self._seed.revision, at)
             self._reached()
+        if down:
+            self._build(target)
         return at.changes
 
     def delete(self, table: str, rows: Iterable[Mapping[str, Any]] | None = None, **options: Any) -> Changes:
@@ -176,6 +190,27 @@ class ChunkedDatabase(Database):
             self._run.checkpoints.write(self._connection, self._seed.revision, at)
         self._reached()
         return changes
+
+    def _may_take_down(self, table: sa.Table) -> bool:
+        """Keep indexes inside a block, which is one chunk, and where rows are looked up that came before."""
+        return self._run.rebuilding is not None and not self._within and not self_references(table)
+
+    def _about(self, table: sa.Table) -> int:
+        with self._read():
+            return self._dialect.about(self._connection, table)
+
+    def _take_down(self, table: sa.Table) -> None:
+        if self._run.rebuilding is not None:
+            self._run.rebuilding.take_down(self._seed.revision, table, self._run.transaction)
+
+    def _build(self, table: sa.Table) -> None:
+        if (rebuilding := self._run.rebuilding) is None:
+            return
+        with self._read():
+            left = rebuilding.journal.read(self._connection)
+        own = (self._seed.revision, table.fullname)
+        rebuilding.build([each for each in left if (each.seed, each.down.table) == own], self._run.transaction)
+        self._run.reached("after rebuild")
 
     def _next(self) -> tuple[int, Checkpoint | None]:
         self._calls += 1

@@ -34,7 +34,8 @@ class History:
     @property
     def own_tables(self) -> frozenset[str]:
         """The tables that belong to the tool and not to the data."""
-        return frozenset((self.table_name, f"{self.table_name}_lock", self.baseline_table, self.checkpoint_table))
+        beside = (self.baseline_table, self.checkpoint_table, self.journal_table)
+        return frozenset((self.table_name, f"{self.table_name}_lock", *beside))
 
     @property
     def baseline_table(self) -> str:
@@ -45,6 +46,11 @@ class History:
     def checkpoint_table(self) -> str:
         """The table with what unfinished seeds have committed in chunks."""
         return f"{self.table_name}_chunks"
+
+    @property
+    def journal_table(self) -> str:
+        """The table with what builds indexes again that such seeds have taken down."""
+        return f"{self.table_name}_rebuild"
 
     @cached_property
     def table(self) -> sa.Table:

@@ -27,11 +27,26 @@ class Taken:
     lines: int = 0
 
 
+@dataclass(frozen=True)
+class Down:
+    """Something of a table that was taken down, and a statement that builds it, or a part of it, again.
+
+    ``beside`` says that other connections may build other such things of the table meanwhile.
+    """
+
+    table: str
+    name: str
+    statement: str
+    beside: bool = False
+
+
 class Appending:
     """Ways to append that only some databases have; what is not taken goes the plain way, with the same outcome."""
 
     #: Whether ``bare`` does anything.
     rebuilds: ClassVar[bool] = False
+    #: Whether ``take_down`` does anything.
+    takes_down: ClassVar[bool] = False
 
     def loads_by(self, connection: Connection, table: sa.Table) -> str:
         """Name the statement that large loads are made of."""
@@ -50,6 +65,26 @@ class Appending:
 
     def refresh(self, connection: Connection, table: sa.Table) -> None:
         """Let the planner look at a table that has grown much, where the server does not do so by itself."""
+
+    def take_down(
+        self, connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]
+    ) -> Iterator[str]:
+        """Take down what is quicker to build than to maintain, for longer than a transaction, and name what is gone.
+
+        Keys only of a table that is empty: whoever else writes to it relies on them. Each part is told to ``note`` in
+        the transaction that takes it down or, where DDL commits, before.
+        """
+        yield from ()
+
+    def build(self, connection: Connection, downs: Sequence[Down]) -> None:
+        """Build again what was taken down, in this order; where DDL commits, some of it may be there already.
+
+        Raises:
+            DatabaseError: rows break a key.
+        """
+
+    def interrupt(self, connection: Connection) -> None:
+        """End the statement that another thread runs on a connection, where that can be."""
 
     def load_text(
         self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes

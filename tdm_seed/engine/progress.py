@@ -33,5 +33,7 @@ class Progress:
         """The run has come to a named point.
 
         Of a seed "after load", "before history", "before commit", "after commit"; of a reset "after emptying" and the
-        last two.
+        last two. Of one that commits in chunks also "after chunk" and, where a load takes indexes down, "after
+        journal", "during index drop", "after index drop", "during rebuild" and "after rebuild"; of other commands
+        "during rebuild", where such a seed was cut off before them. Indexes may be built by two threads at a time.
         """

@@ -15,6 +15,7 @@ from tdm_seed import faking
 from tdm_seed.chunked import ChunkedDatabase, Run
 from tdm_seed.database import Database
 from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.engine import unbuilt
 from tdm_seed.engine.clock import TODAY, as_applied
 from tdm_seed.engine.mistakes import seed_errors, verifying
 from tdm_seed.engine.session import Session
@@ -61,6 +62,8 @@ class Promise:
                 return self._unprotected(step, script, started, begun)
             if seed.transaction is Transaction.CHUNK and step.action is not Action.DOWNGRADE and not self.dry_run:
                 return self._in_chunks(step, script, started, begun)
+            entry = self.known.get(seed.revision)
+            unfinished = entry is not None and entry.state is State.RUNNING and not self.dry_run
             with self._transaction():
                 self._look_again(seed)
                 db = self._database(step)
@@ -69,12 +72,15 @@ class Promise:
                 result = self._result(step, db, begun)
                 session.progress.reached("before history")
                 self._record(result, db, started)
-                if seed.transaction is Transaction.CHUNK and not self.dry_run:
+                if unfinished:
                     session.checkpoints.clear(session.connection, seed.revision)
+                    unbuilt.within(session, seed.revision)
                 session.progress.reached("before commit")
                 self.lock.check()
             if not self.dry_run:
                 session.progress.reached("after commit")
+            if unfinished:
+                unbuilt.behind(session, self.lock)
             return result
 
     def stamp(self, step: Step) -> StepResult:
@@ -156,7 +162,9 @@ class Promise:
                 self._record(self._result(step, db, begun, State.RUNNING), db, started)
             own = session.history.last(connection, seed.revision, self.reset)
             self.lock.check()
-        return Run(checkpoints, done, lambda: self._chunk(seed, own), session.progress.reached)
+        may = session.environment.rebuild == "allow" and session.dialect.takes_down
+        rebuilding = unbuilt.rebuilding(session) if may else None
+        return Run(checkpoints, done, lambda: self._chunk(seed, own), session.progress.reached, rebuilding)
 
     @contextmanager
     def _chunk(self, seed: Seed, own: tuple[int, State] | None) -> Iterator[None]:

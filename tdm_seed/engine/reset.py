@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.engine import baseline, content, restoring, staying
+from tdm_seed.engine import baseline, content, restoring, staying, unbuilt
 from tdm_seed.engine.emptying import children_first, count, empty
 from tdm_seed.engine.session import Session
 from tdm_seed.environments import Environment
@@ -184,6 +184,9 @@ def run(
         before = staying.rows(session, kept)
         empty(session, found.tables)
         session.progress.reached("after emptying")
+        if any(entry.state is State.RUNNING for entry in entries):
+            session.checkpoints.clear(connection)
+            unbuilt.within(session)
         if dialect.transactional_ddl:
             _restart(session, found.tables, restoring.going_on(session, kept, found.back))
         restoring.restore(session, found.tables, found.back)
@@ -192,6 +195,7 @@ def run(
         session.progress.reached("before commit")
         lock.check()
     session.progress.reached("after commit")
+    unbuilt.behind(session, lock)
     session.progress.emptied(found.emptying.rows, sum(1 for each in found.emptying.tables if each.rows))
     return found.emptying
 

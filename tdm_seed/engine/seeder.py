@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tdm_seed.dialects import names as dialect_names
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.engine import baseline, check, digest, downgrade, label, preflight, repair, reset, status, verify
+from tdm_seed.engine import baseline, check, digest, downgrade, label, preflight, repair, reset, status, unbuilt, verify
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.promise import Promise
@@ -72,7 +72,9 @@ class Seeder:
     def plan(self, targets: Iterable[str] = (), *, again: Iterable[str] = ()) -> Plan:
         """Compute what ``upgrade`` would do, and write nothing."""
         heads = self._session.schema_heads()
-        return self._plan(self._session.entries(), heads, targets, again)
+        entries = self._session.entries()
+        found = self._plan(entries, heads, targets, again)
+        return unbuilt.noted(found, unbuilt.told(unbuilt.down(self._session, entries)))
 
     def refusal(self, found: Plan) -> TdmSeedError | None:
         """Say why ``upgrade`` would not carry out this plan as things stand, if it would not."""
@@ -105,6 +107,7 @@ class Seeder:
         with self._session.lock(dry_run=dry_run) as lock:
             sunk = self._sunk() if migrate else frozenset()
             if migrate:
+                unbuilt.before(self._session, lock, self._session.entries())
                 self._migrate(dry_run)
             return self._upgrade(lock, targets, again, dry_run, sunk)
 
@@ -152,6 +155,7 @@ class Seeder:
             heads, entries = self._session.schema_heads(), self._session.entries()
             steps = downgrade.steps(self.seeds, entries, target)
             preflight.check_downgrade(self._session, steps, entries, confirmed=confirmed)
+            unbuilt.before(self._session, lock, entries, {step.seed.revision for step in steps})
             now = clock(self.environment, entries)
             return self._keep(Promise(self._session, lock, now, heads, states(entries), last_reset(entries)), steps)
 
@@ -185,6 +189,7 @@ class Seeder:
                 if step.reason != "always" and (targets or step.action is not Action.CONTINUE)
             )
             preflight.check(self._session, replace(found, steps=steps), entries, heads)
+            unbuilt.before(self._session, lock, entries)
             if not steps:
                 return []
             self._session.create_history()
@@ -208,6 +213,7 @@ class Seeder:
         """
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
+            unbuilt.before(self._session, lock, entries)
             return label.run(self._session, lock, entries, name, heads, clock(self.environment, entries))
 
     def plan_repair(self, targets: Iterable[str] = ()) -> tuple[repair.Repair, ...]:
@@ -226,6 +232,7 @@ class Seeder:
             heads, entries = self._session.schema_heads(), self._session.entries()
             found = self._plan(entries, heads, (), ())
             chosen = repair.choose(found, {seed.revision for seed in self.seeds}, targets)
+            unbuilt.before(self._session, lock, entries)
             if chosen:
                 repair.run(self._session, lock, chosen, self.seeds, states(entries), heads)
             return chosen
@@ -243,7 +250,8 @@ class Seeder:
         found = self._plan(entries, heads, (), ())
         with self._session.reading():
             rows_so_far = self._session.checkpoints.rows(self._session.connection)
-        return status.compare(self.seeds, found, entries, self.environment, heads, rows_so_far)
+        down = unbuilt.told(unbuilt.down(self._session, entries))
+        return status.compare(self.seeds, found, entries, self.environment, heads, rows_so_far, down)
 
     def history(self, seed: str | None = None) -> list[Applied]:
         """Read the history, oldest first, of all seeds or one."""
@@ -279,6 +287,8 @@ class Seeder:
         for drift in found.drift:
             self._progress.drifted(drift)
         preflight.check(self._session, found, entries, heads, dry_run=dry_run)
+        if not dry_run:
+            unbuilt.before(self._session, lock, entries)
         if not found:
             return []
         promise = Promise(

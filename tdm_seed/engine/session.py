@@ -22,6 +22,7 @@ from tdm_seed.engine.progress import Progress
 from tdm_seed.environments import Environment, hosts, resolve_url
 from tdm_seed.errors import UsageError
 from tdm_seed.history import History
+from tdm_seed.journal import Journal
 from tdm_seed.schema import Schema
 from tdm_seed.schema_version import MigrationResult, SchemaVersion
 from tdm_seed.values import Applied, Circular
@@ -51,6 +52,7 @@ class Session:
     schema: Schema = field(init=False)
     history: History = field(init=False)
     checkpoints: Checkpoints = field(init=False)
+    journal: Journal = field(init=False)
     schema_version: SchemaVersion | None = field(init=False)
     names: tuple[str, ...] = field(init=False)
     #: Whether an empty database is read in place of a file that is not there yet.
@@ -75,6 +77,7 @@ class Session:
         project = self.environment.project
         self.history = History(project.history_table, project.history_schema)
         self.checkpoints = Checkpoints(self.history.checkpoint_table, project.history_schema)
+        self.journal = Journal(self.history.journal_table, project.history_schema)
         self.schema_version = SchemaVersion.of(project)
         empty = self.dialect.standing_in(self.url)
         self._connect(empty or self.url)

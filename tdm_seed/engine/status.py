@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -60,15 +60,18 @@ def compare(
     environment: Environment,
     heads: tuple[str, ...],
     rows_so_far: Mapping[str, int],
+    down: Mapping[str, str],
 ) -> Status:
     """Say for every seed of the plan's environment, and every applied one, where it stands.
 
-    ``rows_so_far`` tells what unfinished seeds have committed in chunks.
+    ``rows_so_far`` tells what unfinished seeds have committed in chunks, ``down`` what they have left down.
     """
     current = states(entries)
     pending = {step.seed.revision: step.reason for step in plan.steps if step.reason != "always"}
     for name in pending.keys() & rows_so_far.keys():
         pending[name] += f", {rows_so_far[name]:,} rows are there"
+    for name in pending.keys() & down.keys():
+        pending[name] += f"; {down[name]}"
     skipped = {each.seed.revision: each.reason for each in plan.skipped}
     drifted = {each.seed: each for each in plan.drift}
     found = [
@@ -79,6 +82,12 @@ def compare(
     for name, drift in drifted.items():
         entry = current[name]
         found.append(SeedStatus(name, drift.layer, "drift", drift.reason, entry.started_at, entry.checksum))
+    found = [
+        replace(each, reason="; ".join(filter(None, (each.reason, down[each.seed]))))
+        if each.seed in down.keys() - pending.keys()
+        else each
+        for each in found
+    ]
     in_order = tuple(sorted(found, key=lambda each: (each.layer, each.seed)))
     return Status(environment.name, heads, in_order, environment_of(entries))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,6 +13,7 @@ from tdm_seed.dialects.base import Dialect
 from tdm_seed.dialects.failed import RowRefused
 from tdm_seed.loading import columnar
 from tdm_seed.loading.counted import Counted
+from tdm_seed.loading.parts import Parts
 from tdm_seed.loading.sources import RowsFile
 
 #: Rows that make a load large. They are held back until it is known whether there are as many.
@@ -68,6 +70,27 @@ def _bare(connection: Connection, dialect: Dialect, table: sa.Table) -> Iterator
     """Bring back what was taken down when the rows raise, since a seed may catch that and go on."""
     with dialect.savepoint(connection), dialect.bare(connection, table):
         yield
+
+
+@dataclass
+class Growing:
+    """A load that comes in parts: it tells from which of them on the table is better off without its indexes.
+
+    ``more`` is how many rows are to come where that is known; ``about`` asks how many the table held at first.
+    """
+
+    parts: Parts
+    more: int | None
+    about: Callable[[], int]
+    _worth: int | None = None
+
+    def is_large(self, loaded: int) -> bool:
+        """Tell whether so many rows are to come, or have come, that building the indexes again costs no more."""
+        if not (self.parts.holds(LARGE) if self.more is None else self.more >= LARGE):
+            return False
+        if self._worth is None:
+            self._worth = round(self.about() * PART)
+        return self._worth <= (max(loaded, LARGE) if self.more is None else self.more)
 
 
 def _worth(connection: Connection, dialect: Dialect, table: sa.Table) -> int:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from tdm_seed.loading.rows import Rows
@@ -35,6 +35,20 @@ class Parts:
     def next(self) -> Rows:
         """Give the next part, as a stream that counts itself; the last one is smaller than the others, or empty."""
         return self._part(self._size)
+
+    def holds(self, rows: int) -> bool:
+        """Tell whether so many rows follow, and hold them back until they are taken."""
+        held: list[Any] = []
+        if self._rows.batches is None:
+            held += islice(self._rows.numbered, rows)
+            self._rows = replace(self._rows, numbered=chain(held, self._rows.numbered))
+            return len(held) >= rows
+        batches, count = self._rows.batches, 0
+        while count < rows and (batch := next(batches.batches, None)) is not None:
+            held.append(batch)
+            count += batch.num_rows
+        self._rows = replace(self._rows, batches=replace(batches, batches=chain(held, batches.batches)))
+        return count >= rows
 
     def skip(self, rows: int, last: int) -> str:
         """Pass over so many rows, of which the ``last`` were a part, and give the digest of that part."""

@@ -42,8 +42,9 @@ def family(place: Place, *more: str) -> None:
     place.commit()
 
 
-def scheme(place: Place) -> list[Any]:
+def scheme(place: Place, connection: sa.Connection | None = None) -> list[Any]:
     """Describe the two tables with their constraints and indexes as the database itself does."""
+    connection = connection or place.connection
     if place.product.name == "postgresql":
         asked = (
             "SELECT c.relname, pg_get_indexdef(i.indexrelid), obj_description(c.oid, 'pg_class') "
@@ -56,8 +57,8 @@ def scheme(place: Place) -> list[Any]:
     elif place.product.name == "mysql":
         asked = "SHOW CREATE TABLE child"
     else:
-        asked = "SELECT name, sql FROM sqlite_master ORDER BY name"
-    return [tuple(row) for row in place.connection.exec_driver_sql(asked, execution_options={"no_parameters": True})]
+        asked = "SELECT name, sql FROM sqlite_master WHERE tbl_name IN ('parent', 'child') ORDER BY name"
+    return [tuple(row) for row in connection.exec_driver_sql(asked, execution_options={"no_parameters": True})]
 
 
 def test_the_schema_is_the_same_and_so_are_the_rows(place: Place) -> None:

@@ -60,7 +60,18 @@ rows = {}
 ENDS = [("after load", 1), ("before history", 1), ("before commit", 1), ("after commit", 1)]
 POINTS = {
     "seed": [("during load", 3), ("during load", 15), ("during load", 22), *ENDS],
-    "chunk": [("during load", 3), ("during load", 29), ("after chunk", 3), ("after chunk", 6), *ENDS],
+    "chunk": [
+        ("after journal", 1),
+        ("during index drop", 1),
+        ("after index drop", 1),
+        ("during load", 3),
+        ("during load", 29),
+        ("after chunk", 3),
+        ("after chunk", 6),
+        ("during rebuild", 1),
+        ("after rebuild", 1),
+        *ENDS,
+    ],
 }
 #: Where the indexes of a table are down meanwhile.
 BARE = [("indexes down", 1), ("indexes down", 2), ("before rebuild", 1), ("during rebuild", 1), ("during rebuild", 3)]

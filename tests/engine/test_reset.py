@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from tdm_seed.dialects import mysql
+from tdm_seed.dialects.mysql import rebuild
 from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.engine import baseline
 from tdm_seed.engine.reset import ResetResult
@@ -409,7 +409,7 @@ def test_numbers_that_somebody_holds_up_are_waited_for_and_not_for_ever(
     mysql_play: Playground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The emptying stands then, which is told, and the next upgrade completes it."""
-    monkeypatch.setattr(mysql, "PATIENCE", 1)
+    monkeypatch.setattr(rebuild, "PATIENCE", 1)
     mysql_play.seed("shop", SHOP)
     mysql_play.ran()
     with mysql_play.connection() as reader:

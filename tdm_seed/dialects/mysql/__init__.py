@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
@@ -14,10 +14,10 @@ from sqlalchemy.dialects import mysql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects import orphans
-from tdm_seed.dialects.appending import Plainly, Taken
+from tdm_seed.dialects.appending import Down, Plainly, Taken
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
-from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, reflected
+from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, rebuild, reflected
 from tdm_seed.dialects.mysql import columns as columnar
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.orphans import ForeignKey
@@ -39,11 +39,6 @@ _TEMPORARY = (("CREATE", "TEMPORARY"), ("DROP", "TEMPORARY"))
 _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 
 
-#: Seconds that ALTER TABLE waits for those who use the table; the server's own limit is a day, or a year, and whoever
-#: comes after us waits behind us.
-PATIENCE = 60
-
-
 class MySQL(Dialect):
     """MySQL 8 and MariaDB 10.6 and later."""
 
@@ -60,6 +55,7 @@ class MySQL(Dialect):
     checks_at_statement_end: ClassVar[bool] = False
     way_round: ClassVar[str] = "foreign keys are not looked at as rows come, and are proven by a query afterwards"
     numbering_restarts: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = True
 
     def creation(self, url: URL) -> str | None:
         """Give a statement for the client that both products have, which asks for the password."""
@@ -208,11 +204,22 @@ class MySQL(Dialect):
 
     def about(self, connection: Connection, table: sa.Table) -> int:
         """Take the planner's estimate."""
-        return reflected.about(connection, table)
+        return rebuild.about(connection, table)
 
     def loads_by(self, connection: Connection, table: sa.Table) -> str:
         """LOAD DATA, where both sides allow it."""
         return "LOAD DATA" if insert.takes_files(connection, table, list(table.columns)) else "INSERT"
+
+    def take_down(
+        self, connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]
+    ) -> Iterator[str]:
+        """Take down secondary indexes, unique and foreign keys."""
+        return rebuild.take_down(connection, table, note)
+
+    def build(self, connection: Connection, downs: Sequence[Down]) -> None:
+        """Build what is missing, each table in one pass over its rows."""
+        for name in dict.fromkeys(each.table for each in downs):
+            rebuild.build(connection, [each for each in downs if each.table == name])
 
     def source_body(self, connection: Connection, shape: sa.Select[Any]) -> str:
         """CREATE … SELECT copies NOT NULL too; a UNION with NULLs takes it away and keeps the types."""
@@ -255,12 +262,8 @@ class MySQL(Dialect):
     def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Set AUTO_INCREMENT back, which commits. InnoDB makes of 1 what follows the largest number in use."""
         named = connection.dialect.identifier_preparer.format_table(table)
-        connection.exec_driver_sql(f"SET @tdm_seed_wait = @@lock_wait_timeout, lock_wait_timeout = {PATIENCE}")
-        try:
+        with rebuild.waiting(connection, rebuild.PATIENCE):
             connection.exec_driver_sql(f"ALTER TABLE {named} AUTO_INCREMENT = 1")
-        finally:
-            if not connection.invalidated:
-                connection.exec_driver_sql("SET lock_wait_timeout = @tdm_seed_wait")
 
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """Give a FLOAT as a double: by itself it is shown with six digits."""

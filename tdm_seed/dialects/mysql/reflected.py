@@ -34,10 +34,6 @@ _TRIGGERS = sa.text(
     "AND event_object_table = :table AND action_timing = 'BEFORE' AND event_manipulation <> 'DELETE' ORDER BY 1"
 )
 
-_ABOUT = sa.text(
-    "SELECT table_rows FROM information_schema.tables WHERE table_schema = :schema AND table_name = :table"
-)
-
 
 class Bits(sa.Integer):
     """A column of bits, read as the number that it is; the driver gives bytes."""
@@ -92,9 +88,3 @@ def triggers(connection: Connection, table: sa.Table) -> list[str]:
     """Name the triggers that run before a row of the table is inserted or updated."""
     schema = table.schema or connection.dialect.default_schema_name
     return list(connection.scalars(_TRIGGERS, {"schema": schema, "table": table.name}))
-
-
-def about(connection: Connection, table: sa.Table) -> int:
-    """Give the planner's estimate of how many rows a table holds."""
-    schema = table.schema or connection.dialect.default_schema_name
-    return int(connection.scalar(_ABOUT, {"schema": schema, "table": table.name}) or 0)

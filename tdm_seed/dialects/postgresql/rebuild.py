@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from psycopg import errors
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.appending import Down
 from tdm_seed.dialects.base import AS_IT_IS
 from tdm_seed.dialects.postgresql.identity import as_text
 
@@ -47,7 +48,8 @@ _FOREIGN_KEYS = sa.text(
 #: Every index, with the constraint that it stands for. These stay: exclusion constraints, deferrable ones, those of the
 #: replica identity or CLUSTER, invalid ones, in a tablespace, with statistics targets of their own, of an extension.
 _INDEXES = sa.text(
-    "SELECT i.indexrelid AS number, c.relname AS name, "
+    "SELECT i.indexrelid AS number, c.relname AS name, i.indisunique AS is_key, "
+    "(SELECT count(*) FROM pg_attribute WHERE attrelid = c.oid AND attlen < 0) AS wide, "
     "CASE WHEN k.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, c.relname) "
     "ELSE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, k.conname) END AS down, "
     "array_remove(ARRAY[pg_get_indexdef(i.indexrelid), "
@@ -83,6 +85,12 @@ _SORT_IN = sa.text(
     "SELECT set_config('maintenance_work_mem', :size, true) "
     "WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes(:size)"
 )
+_PATH = sa.text("SELECT current_setting('search_path')")
+_LOOK_IN = sa.text("SELECT set_config('search_path', :path, true)")
+_QUALIFIED = sa.text(
+    "SELECT format('%I.%I', n.nspname, t.relname) FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace "
+    "WHERE t.oid = CAST(:name AS regclass)"
+)
 LIMIT = sa.text("SELECT current_setting('lock_timeout')")
 WAIT_AT_MOST = sa.text("SELECT set_config('lock_timeout', :limit, true)")
 #: How long others may keep us from taking something down before it stays.
@@ -109,14 +117,17 @@ class _Key(Protocol):
     deferrable: bool
     stays: bool
     holder: str
+    name: str
     down: str
+    up: list[str]
 
 
 @dataclass
 class _TakenDown:
-    """What builds again what was taken down, in order, and what is left for later."""
+    """What was taken down: indexes and what else there is to build, in order, and what is left for later."""
 
-    build: list[str] = field(default_factory=list)
+    indexes: list[Down] = field(default_factory=list)
+    others: list[Down] = field(default_factory=list)
     postponed: list[_Postponed] = field(default_factory=list)
 
 
@@ -145,10 +156,7 @@ def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
     name = as_text(connection, table)
     down = _take_down(connection, name)
     yield
-    if down.build:
-        connection.execute(_SORT_IN, {"size": _SORTING})
-    for statement in down.build:
-        _run(connection, statement)
+    build(connection, [*down.indexes, *down.others])
     if down.postponed:
         connection.info.setdefault(_POSTPONED, []).extend(down.postponed)
     analyse(connection, table)
@@ -157,6 +165,31 @@ def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
 def analyse(connection: Connection, table: sa.Table) -> None:
     """Refresh what the planner knows of a table."""
     _run(connection, f"ANALYZE {as_text(connection, table)}")
+
+
+def take_down(connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]) -> Iterator[str]:
+    """Take down for longer than the transaction: of a table that holds rows its plain indexes, of an empty one all.
+
+    What builds it again names all that it needs with its schema: another session may look for names elsewhere.
+    """
+    path = connection.scalar(_PATH)
+    name = connection.scalar(_QUALIFIED, {"name": as_text(connection, table)})
+    connection.execute(_LOOK_IN, {"path": ""})
+    down = _take_down(connection, name, for_long=True)
+    connection.execute(_LOOK_IN, {"path": path})
+    found = [*down.indexes, *down.others]
+    if found:
+        statistics = Down(table.fullname, table.name, f"ANALYZE {name}")
+        note([replace(each, table=table.fullname) for each in found] + [statistics])
+        yield table.name
+
+
+def build(connection: Connection, downs: Sequence[Down]) -> None:
+    """Build again what was taken down."""
+    if downs:
+        connection.execute(_SORT_IN, {"size": _SORTING})
+    for each in downs:
+        _run(connection, each.statement)
 
 
 def build_postponed(connection: Connection) -> None:
@@ -172,8 +205,11 @@ def forget_postponed(connection: Connection) -> None:
     connection.info.pop(_POSTPONED, None)
 
 
-def _take_down(connection: Connection, name: str) -> _TakenDown:
-    """Take down all that can be, or nothing where a deferred foreign key stays: its pending events forbid to build."""
+def _take_down(connection: Connection, name: str, *, for_long: bool = False) -> _TakenDown:
+    """Take down all that can be, or nothing where a deferred foreign key stays: its pending events forbid to build.
+
+    ``for_long`` says that the transaction ends meanwhile, and with it what was deferred.
+    """
     down = _TakenDown()
     if not connection.scalar(_PLAIN, {"name": name}):
         return down
@@ -183,16 +219,23 @@ def _take_down(connection: Connection, name: str) -> _TakenDown:
         with connection.begin_nested():
             _run(connection, f"LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE")
             keys = connection.execute(_FOREIGN_KEYS, {"name": name}).all()
-            gone = [key for key in keys if _goes(connection, key)]
+            indexes = connection.execute(_INDEXES, {"name": name}).all()
+            if for_long and _holds_rows(connection, name):
+                gone, indexes = [], [index for index in indexes if not index.is_key]
+            else:
+                gone = [key for key in keys if _goes(connection, key, for_long)]
             serving = {key.serves for key in keys if key not in gone}
-            for index in connection.execute(_INDEXES, {"name": name}).all():
+            if for_long:  # two connections share them: what takes longest comes first, and that is text
+                indexes = sorted(indexes, key=lambda index: -index.wide)
+            for index in indexes:
                 if index.number not in serving and _drops(connection, index.down):
-                    down.build += index.up
+                    down.indexes.append(Down(name, index.name, index.up[0], beside=True))
+                    down.others += [Down(name, index.name, statement) for statement in index.up[1:]]
             for key in gone:
-                if key.leaves and key.deferrable:
+                if key.leaves and key.deferrable and not for_long:
                     down.postponed.append(_Postponed(key.holder, key.name, tuple(key.up)))
                 else:
-                    down.build += key.up
+                    down.others += [Down(name, key.name, statement) for statement in key.up]
     except _Hindered:
         down = _TakenDown()
     except sa.exc.DBAPIError as error:
@@ -203,9 +246,9 @@ def _take_down(connection: Connection, name: str) -> _TakenDown:
     return down
 
 
-def _goes(connection: Connection, key: _Key) -> bool:
+def _goes(connection: Connection, key: _Key, for_long: bool) -> bool:
     """Drop a foreign key, unless rows of another table would have to be proven again."""
-    if key.deferrable and key.leaves:
+    if key.deferrable and key.leaves and not for_long:
         if key.stays:
             raise _Hindered
         _run(connection, key.down)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.appending import Plainly, Taken
+from tdm_seed.dialects.appending import Down, Plainly, Taken
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
@@ -54,6 +54,7 @@ class SQLite(Deferred, Dialect):
     folds_table_names: ClassVar[bool] = True
     numbering_restarts: ClassVar[bool] = True
     rebuilds: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = True
     decimal_digits: ClassVar[int | None] = 15  # it has no decimals: they become 8-byte floats
     locks_across_machines: ClassVar[bool] = False  # a lock file: what network file systems do with it is theirs
 
@@ -212,6 +213,16 @@ class SQLite(Deferred, Dialect):
     def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
         """Drop its indexes, but for those of its constraints."""
         return rebuild.bare(connection, table)
+
+    def take_down(
+        self, connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]
+    ) -> Iterator[str]:
+        """Drop them for longer."""
+        return rebuild.take_down(connection, table, note)
+
+    def build(self, connection: Connection, downs: Sequence[Down]) -> None:
+        """Create them in the words they were created in."""
+        rebuild.build(connection, downs)
 
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Serve IS, for which SQLite builds no index by itself."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.appending import Down
 from tdm_seed.dialects.base import AS_IT_IS
 
 #: Those that were made by a CREATE INDEX, in its words. What stands for a constraint has none, and cannot be dropped.
@@ -44,25 +45,48 @@ def bare(connection: Connection, table: sa.Table) -> Iterator[None]:
 
     Where the block raises, the caller's rollback brings them back. A table with triggers keeps its indexes.
     """
+    taken = _take_down(connection, table, keys=True)
+    yield
+    build(connection, taken)
+    if not taken:
+        analyse(connection, table)
+
+
+def take_down(connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]) -> Iterator[str]:
+    """Drop them for longer than the transaction; unique ones only of a table without rows."""
+    empty = connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
+    taken = _take_down(connection, table, keys=empty)
+    if taken:
+        note(taken)
+        yield table.name
+
+
+def build(connection: Connection, downs: Sequence[Down]) -> None:
+    """Create indexes again."""
+    for each in downs:
+        connection.exec_driver_sql(each.statement, execution_options=AS_IT_IS)
+
+
+def _take_down(connection: Connection, table: sa.Table, *, keys: bool) -> list[Down]:
+    """Drop indexes, unique ones if ``keys`` says so, and give what creates them, and the statistics, again."""
     name = {"table": table.name}
+    taken: list[Down] = []
     if table.schema is not None or connection.scalar(_TRIGGERS, name):
-        yield
-        return
+        return taken
     pointed = bool(connection.scalar(_POINTED, name))
     quote = connection.dialect.identifier_preparer.quote_identifier
-    taken = []
     for index in connection.execute(_INDEXES, name).all():
-        if index.points_here or (index.unique and pointed):  # the former finds rows that wait for those which come
+        # what points here finds rows that wait for those which come
+        if index.points_here or (index.unique and (pointed or not keys)):
             continue
         try:
             connection.exec_driver_sql(f"DROP INDEX {quote(index.name)}", execution_options=AS_IT_IS)
         except sa.exc.OperationalError:  # whoever makes the rows is reading with it
             break
-        taken.append(index)
-    yield
-    for index in taken:
-        connection.exec_driver_sql(index.sql, execution_options=AS_IT_IS)
-    analyse(connection, table)
+        taken.append(Down(table.fullname, index.name, index.sql))
+    if taken and connection.scalar(_ANALYSED):
+        taken.append(Down(table.fullname, table.name, f"ANALYZE {quote(table.name)}"))
+    return taken
 
 
 def analyse(connection: Connection, table: sa.Table) -> None:
