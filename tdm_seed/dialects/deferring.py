@@ -35,6 +35,8 @@ class Deferring:
     #: Whether SAVEPOINT works: a seed that ends its transaction is noticed by the one around it, and an insert that
     #: lost a race to the application is tried once more behind one.
     savepoints: ClassVar[bool] = True
+    #: Whether each new row makes the database look for rows that wait for it.
+    awaits: ClassVar[bool] = False
     #: What lets rows come in any order where foreign keys form circles.
     way_round: ClassVar[str] = "rows must come parents first"
     #: False where `deferred_constraints` cannot defer anything, so that rows must come parents first.

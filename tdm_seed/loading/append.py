@@ -61,7 +61,7 @@ class Append:
         if any(one.looks_up is not None for one in self.given):
             return self._staged(staged)
         points = any(not set(self.names).isdisjoint(each.columns) for each in self_references(self.table))
-        if not (points or self.dialect.deferring(self.connection)):
+        if not (points or (self.dialect.awaits and self.dialect.deferring(self.connection))):
             return self.stream()
         self.rows, count = held(self.rows, large.LARGE)
         many = count >= large.LARGE and beside(self.connection, self.dialect, self.table, count)

@@ -68,7 +68,7 @@ def any_order(writing: Writing) -> Iterator[None]:
         yield
     elif dialect.checks_at_statement_end:
         rows = writing.source.total
-        many = rows >= _AWAITED_FROM and beside(connection, dialect, table, rows)
+        many = dialect.awaits and rows >= _AWAITED_FROM and beside(connection, dialect, table, rows)
         with dialect.awaited(connection, table) if many else nullcontext():
             yield
     elif dialect.deferring(connection) or not writing.proves_itself():

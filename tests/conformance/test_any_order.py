@@ -74,8 +74,7 @@ Sources = Callable[[Place, list[dict[str, Any]]], Any]
 
 
 @SOURCES
-@pytest.mark.parametrize("null", ["", " NOT NULL"])
-@pytest.mark.parametrize("held", [0, 50, 1_000])
+@pytest.mark.parametrize(("held", "null"), [(0, ""), (50, " NOT NULL"), (1_000, "")])
 def test_every_source_is_loaded_in_any_order(place: Place, source: Sources, null: str, held: int) -> None:
     """Into a table that holds nothing, little or much, whether the column may be NULL or not."""
     place.create(NODES.format(null=null), "CREATE INDEX node_word ON node (word)")

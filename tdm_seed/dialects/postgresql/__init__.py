@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO, ClassVar
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as types
 from sqlalchemy.engine import URL, Connection, Engine
 
-from tdm_seed.dialects.appending import Down, Plainly, Taken
+from tdm_seed.dialects.appending import Plainly, Taken
 from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import RowRefused
@@ -32,7 +32,7 @@ from tdm_seed.dialects.postgresql import (
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.postgresql.freeze import can_freeze_own
 from tdm_seed.dialects.postgresql.own_keys import OwnKeys
-from tdm_seed.dialects.postgresql.sending import driver_of
+from tdm_seed.dialects.postgresql.rebuild import Rebuilds
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import TdmSeedError
@@ -67,7 +67,7 @@ def _session_of(connection: Connection) -> int:
     return found
 
 
-class PostgreSQL(OwnKeys, Dialect):
+class PostgreSQL(Rebuilds, OwnKeys, Dialect):
     """PostgreSQL 13 and later."""
 
     name: ClassVar[str] = "postgresql"
@@ -77,8 +77,6 @@ class PostgreSQL(OwnKeys, Dialect):
     tokenizer: ClassVar[str] = "postgres"
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, psycopg.Error)
     numbering_restarts: ClassVar[bool] = True
-    rebuilds: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = True
     #: Bytes of a CSV from which it is sent as it stands.
     text_from: ClassVar[int] = text.FROM
 
@@ -231,18 +229,6 @@ class PostgreSQL(OwnKeys, Dialect):
         """COPY, unless the table has rules."""
         return "INSERT" if self.redirects_rows(table) else "COPY"
 
-    def about(self, connection: Connection, table: sa.Table) -> int:
-        """Take the size of the file and how densely the last ANALYZE found it filled."""
-        return rebuild.about(connection, table)
-
-    def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
-        """Take down indexes, keys and constraints of a plain table that nobody else uses."""
-        return rebuild.bare(connection, table)
-
-    def refresh(self, connection: Connection, table: sa.Table) -> None:
-        """Do what autovacuum does within a minute or so, where it is on."""
-        rebuild.analyse(connection, table)
-
     def fill_columns(
         self, connection: Connection, source: sa.Table, columns: Sequence[str], schema: Any, batches: Iterator[Any],
         plainly: Plainly, *, at_hand: bool,
@@ -255,20 +241,6 @@ class PostgreSQL(OwnKeys, Dialect):
     def ready_source(self, connection: Connection, source: sa.Table, rows: int, key: Sequence[str]) -> bool:
         """Index many rows by their key; autovacuum never sees a temporary table, so others need statistics."""
         return staging.ready(connection, source, rows, key)
-
-    def take_down(
-        self, connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]
-    ) -> Iterator[str]:
-        """Take down the same for longer."""
-        return rebuild.take_down(connection, table, note)
-
-    def build(self, connection: Connection, downs: Sequence[Down]) -> None:
-        """Run the statements with room to sort in."""
-        rebuild.build(connection, downs)
-
-    def interrupt(self, connection: Connection) -> None:
-        """Ask the server to cancel it."""
-        driver_of(connection).cancel()
 
     def index_source(self, connection: Connection, source: sa.Table, key: Sequence[str]) -> None:
         """Serve the two halves of ``same``, which can be neither hashed nor merged."""

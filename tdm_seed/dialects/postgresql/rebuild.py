@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import sqlalchemy as sa
 from psycopg import errors
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.appending import Down
+from tdm_seed.dialects.appending import Appending, Down
 from tdm_seed.dialects.base import AS_IT_IS
 from tdm_seed.dialects.postgresql.identity import as_text
+from tdm_seed.dialects.postgresql.sending import driver_of
 
 #: What sorting may use while indexes are built: the server's 64 MB are meant for many sessions at a time.
 _SORTING = "256MB"
@@ -276,3 +277,36 @@ def _holds_rows(connection: Connection, name: str) -> bool:
 
 def _run(connection: Connection, statement: str) -> sa.CursorResult[Any]:
     return connection.exec_driver_sql(statement, execution_options=AS_IT_IS)
+
+
+class Rebuilds(Appending):
+    """The part of the contract by which a table is without its indexes and constraints for a while."""
+
+    rebuilds: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = True
+
+    def about(self, connection: Connection, table: sa.Table) -> int:
+        """Take the size of the file and how densely the last ANALYZE found it filled."""
+        return about(connection, table)
+
+    def bare(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
+        """Take down indexes, keys and constraints of a plain table that nobody else uses."""
+        return bare(connection, table)
+
+    def refresh(self, connection: Connection, table: sa.Table) -> None:
+        """Do what autovacuum does within a minute or so, where it is on."""
+        analyse(connection, table)
+
+    def take_down(
+        self, connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]
+    ) -> Iterator[str]:
+        """Take down the same for longer."""
+        return take_down(connection, table, note)
+
+    def build(self, connection: Connection, downs: Sequence[Down]) -> None:
+        """Run the statements with room to sort in."""
+        build(connection, downs)
+
+    def interrupt(self, connection: Connection) -> None:
+        """Ask the server to cancel it."""
+        driver_of(connection).cancel()

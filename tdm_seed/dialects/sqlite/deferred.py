@@ -25,6 +25,7 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
 class Deferred(Deferring):
     """How SQLite defers foreign keys: all of them at once."""
 
+    awaits: ClassVar[bool] = True
     way_round: ClassVar[str] = "foreign keys are deferred, and proven afterwards"
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
