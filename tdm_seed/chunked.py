@@ -14,8 +14,10 @@ from sqlalchemy.engine import Connection
 from tdm_seed.checkpoints import Checkpoint, Checkpoints
 from tdm_seed.database import Database, Rows
 from tdm_seed.errors import DriftError, SeedError
+from tdm_seed.lanes import Lanes
 from tdm_seed.loading.large import Growing
-from tdm_seed.loading.parts import Parts
+from tdm_seed.loading.parts import Held, Parts
+from tdm_seed.loading.rows import Rows as Stream
 from tdm_seed.rebuilding import Rebuilding
 from tdm_seed.schema import self_references
 from tdm_seed.values import Changes
@@ -37,6 +39,8 @@ class Run:
     done: Mapping[int, Checkpoint]
     transaction: Callable[[], AbstractContextManager[None]]
     reached: Callable[[str], None]
+    #: Makes sure, on the connection of a chunk and until it is committed, that nobody else has taken the seed over.
+    still_ours: Callable[[Connection], None]
     #: What takes indexes down and builds them again; None where that is not to be.
     rebuilding: Rebuilding | None = None
 
@@ -80,25 +84,22 @@ class ChunkedDatabase(Database):
             self._pass_over(parts, before)
         more = None if found.expected is None else found.expected - at.rows
         growing = Growing(parts, more, lambda: self._about(target))
-        down, may = False, self._may_take_down(target)
+        down, may, beside = False, self._may_take_down(target), False
+        left: deque[Held] = deque()
         while not at.finished:
             if may and not down and growing.is_large(at.rows):
+                beside = self._may_go_beside(target, found)
                 self._take_down(target)
                 down = True
+            if beside and at.rows:
+                at, found_left = self._side_by_side(target, parts, at)
+                left.extend(found_left)
+                beside = False  # what is left is loaded by itself, which says what is wrong with it
+                continue
+            part = left.popleft() if left else parts
             with self._commit():
-                changes = self.writer.append_rows(target, parts.next())
-                self._count(target, changes)
-                at = replace(
-                    at,
-                    chunk=at.chunk + 1,
-                    rows=at.rows + parts.count,
-                    last=parts.count,
-                    digest=parts.digest(),
-                    finished=not parts.whole,
-                    changes=at.changes + changes,
-                    state=self._state({target.fullname: at.changes + changes}),
-                )
-                self._run.checkpoints.write(self._connection, self._seed.revision, at)
+                changes = self.writer.append_rows(target, part.next())
+                at = self._checkpoint(self._connection, target, at, part, changes)
             self._reached()
         if down:
             self._build(target)
@@ -190,6 +191,75 @@ class ChunkedDatabase(Database):
             self._run.checkpoints.write(self._connection, self._seed.revision, at)
         self._reached()
         return changes
+
+    def _checkpoint(
+        self, connection: Connection, table: sa.Table, at: Checkpoint, part: Parts | Held, changes: Changes
+    ) -> Checkpoint:
+        """Write, in the transaction of a chunk, how far the call is with it."""
+        self._count(table, changes)
+        noted = replace(
+            at,
+            chunk=at.chunk + 1,
+            rows=at.rows + part.count,
+            last=part.count,
+            digest=part.digest(),
+            finished=not part.whole,
+            changes=at.changes + changes,
+            state=self._state({table.fullname: at.changes + changes}),
+        )
+        self._run.checkpoints.write(connection, self._seed.revision, noted)
+        return noted
+
+    def _may_go_beside(self, table: sa.Table, rows: Stream) -> bool:
+        """Tell whether two connections may load at a time: columns, which run nobody's code, into an empty table.
+
+        Its keys go with its indexes, so that rows of one chunk do not wait for those of another.
+        """
+        if not (self._dialect.loads_beside and rows.batches is not None and rows.batches.at_hand):
+            return False
+        with self._read():
+            query = sa.select(sa.literal(1)).select_from(table).limit(1)
+            return self._connection.execute(query).first() is None
+
+    def _side_by_side(self, table: sa.Table, parts: Parts, at: Checkpoint) -> tuple[Checkpoint, list[Held]]:
+        """Load the parts that follow on two connections; give how far that went, and the parts that are left."""
+        ended = False
+
+        def take() -> Held | None:
+            nonlocal ended
+            if ended:
+                return None
+            part = parts.hold()
+            ended = not part.whole
+            return part
+
+        def load(connection: Connection, part: Held) -> Changes:
+            with self._dialect.impatient(connection):
+                return self.writer.beside(connection).append_rows(table, part.next())
+
+        def finish(connection: Connection, part: Held, changes: Changes) -> None:
+            nonlocal at
+            self._run.still_ours(connection)
+            at = self._checkpoint(connection, table, at, part, changes)
+            if self.writer.told is not None:
+                self.writer.told(table.name, at.rows, None)
+
+        lanes = Lanes(
+            take,
+            load,
+            finish,
+            lambda connection: self._dialect.transaction(connection, write=True),
+            self._dialect.interrupt,
+            self._reached,
+        )
+        self._connection.rollback()  # what reflection has begun
+        try:
+            second = self._connection.engine.connect()
+        except self._dialect.driver_errors:  # as many as the server or the user may have
+            return at, []
+        with second:
+            left = lanes.run(self._connection, second)
+        return at, left
 
     def _may_take_down(self, table: sa.Table) -> bool:
         """Keep indexes inside a block, which is one chunk, and where rows are looked up that came before."""

@@ -47,6 +47,8 @@ class Appending:
     rebuilds: ClassVar[bool] = False
     #: Whether ``take_down`` does anything.
     takes_down: ClassVar[bool] = False
+    #: Whether two connections may add rows to one table at a time, which has no keys meanwhile.
+    loads_beside: ClassVar[bool] = False
 
     def loads_by(self, connection: Connection, table: sa.Table) -> str:
         """Name the statement that large loads are made of."""
@@ -82,6 +84,10 @@ class Appending:
         Raises:
             DatabaseError: rows break a key.
         """
+
+    def impatient(self, connection: Connection) -> AbstractContextManager[object]:
+        """Wait for the locks of others a moment only, inside the block: one of them may be waiting for this process."""
+        return nullcontext()
 
     def interrupt(self, connection: Connection) -> None:
         """End the statement that another thread runs on a connection, where that can be."""

@@ -30,8 +30,11 @@ AS_IT_IS: Final = {"no_parameters": True, "preserve_rowcount": True}
 class HeldLock(Protocol):
     """The lock of a run, as long as it is held."""
 
-    def check(self) -> None:
-        """Raise ``Locked`` when the database has taken the lock away (its connection was cut)."""
+    def check(self, asking: Connection | None = None) -> None:
+        """Raise ``Locked`` when the database has taken the lock away (its connection was cut).
+
+        ``asking`` is who asks where the lock's own connection may be busy in another thread.
+        """
 
 
 class Dialect(Appending, Deferring, Emptying):

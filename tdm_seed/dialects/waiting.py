@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy.engine import Connection
+
 from tdm_seed.errors import Locked
 
 
@@ -44,7 +46,7 @@ def locked_out(timeout: float, who: str) -> Locked:
 class Uncut:
     """A lock that nobody can take away while its holder lives."""
 
-    def check(self) -> None:
+    def check(self, asking: Connection | None = None) -> None:
         """Do nothing: the kernel frees it only when the holder ends."""
 
 

@@ -164,18 +164,36 @@ class Promise:
             self.lock.check()
         may = session.environment.rebuild == "allow" and session.dialect.takes_down
         rebuilding = unbuilt.rebuilding(session) if may else None
-        return Run(checkpoints, done, lambda: self._chunk(seed, own), session.progress.reached, rebuilding)
+        return Run(
+            checkpoints,
+            done,
+            lambda: self._chunk(seed, own),
+            session.progress.reached,
+            lambda connection: self._still_ours(seed, own, connection),
+            rebuilding,
+        )
 
     @contextmanager
     def _chunk(self, seed: Seed, own: tuple[int, State] | None) -> Iterator[None]:
         """Open the transaction of a chunk, which is committed as long as nobody else has taken the seed over."""
         connection = self.session.connection
         connection.rollback()  # what reflection has begun
-        with self._transaction():
-            if self.session.history.last(connection, seed.revision, self.reset) != own:
-                raise Locked("another runner has taken this seed over", hint="Run the command again.")
+        with self.session.dialect.transaction(connection, write=True):
+            self._still_ours(seed, own, connection)
             yield
             self.lock.check()
+
+    def _still_ours(self, seed: Seed, own: tuple[int, State] | None, connection: Connection) -> None:
+        """Keep others away until the transaction at hand has ended, unless they have been there already.
+
+        Raises:
+            Locked: another runner has taken the seed over.
+        """
+        session = self.session
+        session.dialect.guard(connection, session.history.qualified_name)
+        if session.history.last(connection, seed.revision, self.reset) != own:
+            raise Locked("another runner has taken this seed over", hint="Run the command again.")
+        self.lock.check(connection)
 
     def _same_run(self, seed: Seed) -> None:
         """See that a seed which has committed chunks is taken up as it was begun.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,27 @@ if TYPE_CHECKING:
 
 #: Rows at the end of a part by which it is known again.
 TAIL = 1_000
+
+
+@dataclass(frozen=True)
+class Held:
+    """A part of columns that is held in memory: ``count`` rows, and whether they are a ``whole`` one."""
+
+    rows: Rows
+    columns: tuple[pa.RecordBatch, ...]
+    count: int
+    tail: str
+    whole: bool
+
+    def next(self) -> Rows:
+        """Give the part as a stream; it can be had again."""
+        assert self.rows.batches is not None
+        batches = replace(self.rows.batches, batches=iter(self.columns))
+        return replace(self.rows, numbered=enumerate(batches.rows(), self.rows.before + 1), batches=batches)
+
+    def digest(self) -> str:
+        """Give the digest of the last rows."""
+        return self.tail
 
 
 class Parts:
@@ -35,6 +56,12 @@ class Parts:
     def next(self) -> Rows:
         """Give the next part, as a stream that counts itself; the last one is smaller than the others, or empty."""
         return self._part(self._size)
+
+    def hold(self) -> Held:
+        """Take the next part of columns, and hold it."""
+        rows = self.next()
+        columns = tuple(rows.batches.batches if rows.batches is not None else ())
+        return Held(rows, columns, self.count, self.digest(), self.whole)
 
     def holds(self, rows: int) -> bool:
         """Tell whether so many rows follow, and hold them back until they are taken."""

@@ -160,6 +160,10 @@ class Writer:
                 self._grown[table.fullname] = (table, count + self._grown.get(table.fullname, (table, 0))[1])
             return Changes(inserted=count)
 
+    def beside(self, connection: Connection) -> Writer:
+        """Give one that appends on another connection to a table that this one has begun with."""
+        return Writer(connection, self.dialect, self.schema)
+
     def delete(
         self,
         table: sa.Table,

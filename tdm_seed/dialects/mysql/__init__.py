@@ -38,6 +38,9 @@ _TEMPORARY = (("CREATE", "TEMPORARY"), ("DROP", "TEMPORARY"))
 #: Statements that answer once for each query inside them, and then once more.
 _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 
+#: Seconds that a chunk waits for another one: too short for anybody else's transaction to be taken for one.
+_PATIENCE = 1
+
 
 class MySQL(Dialect):
     """MySQL 8 and MariaDB 10.6 and later."""
@@ -56,6 +59,7 @@ class MySQL(Dialect):
     way_round: ClassVar[str] = "foreign keys are not looked at as rows come, and are proven by a query afterwards"
     numbering_restarts: ClassVar[bool] = True
     takes_down: ClassVar[bool] = True
+    loads_beside: ClassVar[bool] = True
 
     def creation(self, url: URL) -> str | None:
         """Give a statement for the client that both products have, which asks for the password."""
@@ -215,6 +219,17 @@ class MySQL(Dialect):
     ) -> Iterator[str]:
         """Take down secondary indexes, unique and foreign keys."""
         return rebuild.take_down(connection, table, note)
+
+    @contextmanager
+    def impatient(self, connection: Connection) -> Iterator[None]:
+        """Have the server give up."""
+        before = connection.exec_driver_sql("SELECT @@SESSION.innodb_lock_wait_timeout").scalar()
+        connection.exec_driver_sql(f"SET SESSION innodb_lock_wait_timeout = {_PATIENCE}")
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.exec_driver_sql(f"SET SESSION innodb_lock_wait_timeout = {before}")
 
     def build(self, connection: Connection, downs: Sequence[Down]) -> None:
         """Build what is missing, each table in one pass over its rows."""

@@ -18,12 +18,14 @@ class _NamedLock:
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
         self._name = name
+        self._number = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
+        connection.rollback()
 
-    def check(self) -> None:
-        """Ask the server whether this very connection still holds the lock."""
-        ours = self._connection.execute(
-            sa.text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": self._name}
-        ).scalar()
+    def check(self, asking: Connection | None = None) -> None:
+        """Ask the server whether the very connection that took the lock still holds it."""
+        ours = (asking or self._connection).scalar(
+            sa.text("SELECT IS_USED_LOCK(:name) = :number"), {"name": self._name, "number": self._number}
+        )
         if not ours:
             raise Locked(
                 "the server took the lock away, so another runner may have started",

@@ -33,7 +33,7 @@ class _TransactionLock:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def check(self) -> None:
+    def check(self, asking: Connection | None = None) -> None:
         """Ask on the lock's own connection whether its transaction still stands."""
         try:
             self._connection.exec_driver_sql("SELECT 1")

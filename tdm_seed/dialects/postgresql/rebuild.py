@@ -284,6 +284,7 @@ class Rebuilds(Appending):
 
     rebuilds: ClassVar[bool] = True
     takes_down: ClassVar[bool] = True
+    loads_beside: ClassVar[bool] = True
 
     def about(self, connection: Connection, table: sa.Table) -> int:
         """Take the size of the file and how densely the last ANALYZE found it filled."""
@@ -306,6 +307,14 @@ class Rebuilds(Appending):
     def build(self, connection: Connection, downs: Sequence[Down]) -> None:
         """Run the statements with room to sort in."""
         build(connection, downs)
+
+    @contextmanager
+    def impatient(self, connection: Connection) -> Iterator[None]:
+        """Have the server give up; an error ends the transaction, and the setting with it."""
+        before = connection.scalar(LIMIT)
+        connection.execute(WAIT_AT_MOST, {"limit": PATIENCE})
+        yield
+        connection.execute(WAIT_AT_MOST, {"limit": before})
 
     def interrupt(self, connection: Connection) -> None:
         """Ask the server to cancel it."""
