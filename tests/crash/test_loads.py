@@ -221,7 +221,8 @@ def test_a_load_whose_connection_is_cut_is_completed_by_the_next_run(
         load.empty()
         with pytest.raises(TdmSeedError, match="connection to the server was lost") as caught:
             load.play.upgrade(progress=Cut(load, left))
-        assert (1, "Run the command again") == (caught.value.exit_code, str(caught.value.hint)[-22:-1])
+        assert 1 == caught.value.exit_code
+        assert "Run the command again." in str(caught.value.hint)
         load.play.upgrade()
         assert clean == load.found()
         assert [] == load.play.ran()

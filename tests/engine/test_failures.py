@@ -71,7 +71,8 @@ def test_a_seed_that_fails_leaves_nothing_behind(
     revision = play.seed("fails", writing(statement))
     before = play.content()
     error = raised(play)
-    assert (kind, code) == (type(error), error.exit_code)
+    assert isinstance(error, kind)
+    assert code == error.exit_code
     assert message in error.message
     assert (revision, 6) == (error.place.seed, error.place.line)
     after = play.content()

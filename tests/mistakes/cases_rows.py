@@ -336,6 +336,7 @@ CASES = (
         at=f"{PY}:2",
         seed=NEW,
         table="city",
+        row=1,
         column="country_code",
         says=("(country_code) = (XX) points to no row of countries",),
         hint="Load the parents first: that row of countries is missing. Or correct the key, or wrap the calls in `with db.deferred_constraints():`.",

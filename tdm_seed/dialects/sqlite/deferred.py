@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.autocommit import refuse_autocommit
+from tdm_seed.dialects.autocommit import commits_by_itself, refuse_autocommit
 from tdm_seed.dialects.deferring import Deferring
 from tdm_seed.dialects.sqlite import foreign_keys
 
@@ -37,6 +37,22 @@ class Deferred(Deferring):
         refuse_autocommit(connection)
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
         return []
+
+    @contextmanager
+    def savepoint(self, connection: Connection) -> Iterator[None]:
+        """Look for no savepoint that is gone: where the disk is full, SQLite takes back the transaction by itself."""
+        if commits_by_itself(connection):
+            yield
+            return
+        nested = connection.begin_nested()
+        try:
+            yield
+        except BaseException:
+            gone = not driver_of(connection).in_transaction
+            with suppress(sa.exc.DBAPIError) if gone else nullcontext():
+                nested.rollback()
+            raise
+        nested.commit()
 
     def undefer(self, connection: Connection) -> None:
         """Look at every row again."""
