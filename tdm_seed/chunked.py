@@ -280,6 +280,7 @@ class ChunkedDatabase(Database):
             left = rebuilding.journal.read(self._connection)
         own = (self._seed.revision, table.fullname)
         rebuilding.build([each for each in left if (each.seed, each.down.table) == own], self._run.transaction)
+        self.writer.refreshed(table)
         self._run.reached("after rebuild")
 
     def _next(self) -> tuple[int, Checkpoint | None]:

@@ -15,8 +15,8 @@ from tdm_seed.dialects.mysql import local_infile
 
 ROWS = 500_000
 
-#: What the seed loads, by the name of the case: the source is beside the seed, or a generator in it; ``chunks`` commits
-#: them in chunks.
+#: What the seed loads, by the name of the case: the source is beside the seed, or a generator in it; ``-chunks``
+#: commits them in chunks.
 SOURCES = {
     "parquet": "db.parquet()",
     "csv": "db.csv()",

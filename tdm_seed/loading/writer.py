@@ -206,6 +206,10 @@ class Writer:
             if rows >= large.LARGE:
                 self.dialect.refresh(self.connection, table)
 
+    def refreshed(self, table: sa.Table) -> None:
+        """Note that the planner has looked at a table, as building its indexes again ends with."""
+        self._grown.pop(table.fullname, None)
+
     def recall(self, given: Iterable[str], chosen: Iterable[str]) -> None:
         """Take over which columns an earlier attempt at the same seed gave numbers to, and which it left to count."""
         self.chosen_numbers.update(chosen)
