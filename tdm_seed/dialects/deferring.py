@@ -41,6 +41,8 @@ class Deferring:
     way_round: ClassVar[str] = "rows must come parents first"
     #: False where `deferred_constraints` cannot defer anything, so that rows must come parents first.
     defers_foreign_keys: ClassVar[bool] = True
+    #: Whether `any_order` concerns whatever is written meanwhile, and not the keys of its table alone.
+    defers_for_all: ClassVar[bool] = False
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
         """Give a point to go back to when the block raises, where there is a transaction and the database has such."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -68,12 +68,17 @@ class Append:
         if not points:
             with self.dialect.awaited(self.connection, self.table) if many else nullcontext():
                 return self.stream()
-        if many and not self.naming:
+        if many and not self.naming and self._may_defer():
             with self.dialect.any_order(self.connection, self.table, rebuild=self.rebuild) as how:
                 if how:
                     self.remarks.append(how)
                     return self.stream()
         return self._staged(staged)
+
+    def _may_defer(self) -> bool:
+        """Tell whether nobody's code makes the rows meanwhile, whose own writes would go unproven."""
+        by_nobody = self.rows.batches is None or self.rows.batches.at_hand
+        return not self.dialect.defers_for_all or (self.rows.expected is not None and by_nobody)
 
     def load(self, rows: int) -> Load:
         """Tell how the rows went, after ``run``."""
@@ -142,8 +147,9 @@ class Append:
             with self.dialect.attempt(self.connection):
                 yield
         except sa.exc.IntegrityError as error:
-            if found := orphaned(self.connection, self.table, source, self.names, self.rows, together=True):
-                raise found from error
+            with suppress(sa.exc.SQLAlchemyError):
+                if found := orphaned(self.connection, self.table, source, self.names, self.rows, together=True):
+                    raise found from error
             raise
 
     def _matching(self, source: Source, later: Sequence[Given]) -> Matching:

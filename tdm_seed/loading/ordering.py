@@ -44,14 +44,18 @@ class Writing:
             given = set(reference.columns)
             if not given.isdisjoint(self.new_only):
                 return False
-            left_out = (self.table.columns[name] for name in given.difference(self.names))
+            left_out = [self.table.columns[name] for name in given.difference(self.names)]
+            if left_out and not given.isdisjoint(self.changed):
+                return False  # rows that exist have values there, which the source does not hold
             if any(not c.nullable or c.server_default is not None or c.computed is not None for c in left_out):
                 return False
         if self.dialect.row_triggers(self.connection, self.table):
             return False
         if not self.changed:
             return True
-        keys = self.dialect.foreign_keys(self.connection, {self.table.schema})
+        keys = self.dialect.foreign_keys(
+            self.connection, {self.table.schema, *self.dialect.other_schemas(self.connection)}
+        )
         pointing = [key for key in keys if key.parent == (self.table.schema, self.table.name)]
         return all(set(key.referred).isdisjoint(self.changed) for key in pointing)
 

@@ -65,9 +65,10 @@ def source(
     rows with references to look up, fill a temporary table by the fastest way there is: as ``columns`` where they come
     as such and the database takes them.
     """
-    few = rows.few(dialect.inline_rows) if columns is None else None
-    references = any(one.looks_up is not None for one in given)
-    if few and not references and dialect.may_inline([one.column for one in given]):
+    inlined = columns is None and all(one.looks_up is None for one in given)
+    inlined = inlined and dialect.may_inline([one.column for one in given])
+    few = rows.few(dialect.inline_rows) if inlined else None
+    if few:
         yield _inline(given, few)
         return
     key_columns = [_label(place, one) for place, one in enumerate(given) if one.column.name in key]

@@ -109,7 +109,9 @@ class Writer:
                 try:
                     with self.dialect.savepoint(self.connection):
                         return self.append_rows(table, found, rebuild=True)
-                except DatabaseError:  # the other way says which row it is, or takes it
+                except DatabaseError as error:  # the other way says which row it is, or takes it
+                    if self._is_gone(error):
+                        raise
                     found = keyed(table, names, chosen, self.rows(rows, columns) or found)
             told = None if self.told is None else partial(self.told, table.name)
             found = found if told is None else telling(found, told)
@@ -120,6 +122,12 @@ class Writer:
             if changes.inserted:
                 self._note_numbers(table, names)
             return changes
+
+    def _is_gone(self, error: DatabaseError) -> bool:
+        """Tell whether the transaction is, with what was refused: on a disk without room, for one."""
+        cause = error.__cause__
+        raw = cause.orig if isinstance(cause, sa.exc.DBAPIError) else cause
+        return raw is not None and self.dialect.takes_back(raw)
 
     def append(
         self, table: sa.Table, rows: Iterable[Any] | Columns, *, columns: Sequence[str] | None = None

@@ -150,6 +150,35 @@ def test_indexes_come_back_when_a_seed_catches_an_error_of_its_rows(place: Place
     assert before == after
 
 
+def test_what_a_generator_writes_elsewhere_is_checked_as_ever(place: Place) -> None:
+    """However many rows it has given before: nothing is switched off, or put off unproven, behind its back."""
+    place.create(
+        NODE, "CREATE TABLE audit (node INTEGER, CONSTRAINT audit_node FOREIGN KEY (node) REFERENCES node (id))"
+    )
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from shuffled(400)
+        place.db.insert("audit", {"node": 999_999})
+
+    with pytest.raises(TdmSeedError):
+        place.db.load("node", rows())
+
+
+def test_a_key_that_is_given_in_part_is_proven_for_rows_that_exist(place: Place) -> None:
+    """They have a value where the given rows have none."""
+    place.create(
+        "CREATE TABLE owner (tenant INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (tenant, id))",
+        "CREATE TABLE node (id INTEGER NOT NULL PRIMARY KEY, up_id INTEGER, tenant INTEGER, owner INTEGER, "
+        "CONSTRAINT node_up FOREIGN KEY (up_id) REFERENCES node (id), "
+        "CONSTRAINT node_owner FOREIGN KEY (tenant, owner) REFERENCES owner (tenant, id))",
+    )
+    place.db.insert("owner", {"tenant": 1, "id": 5})
+    place.db.insert("node", {"id": 1, "tenant": 1, "owner": 5})
+    place.commit()
+    with pytest.raises(TdmSeedError):
+        place.db.upsert("node", [{"id": 1, "tenant": 2}], key="id")
+
+
 def test_rows_that_were_orphans_before_are_nobody_s_fault(place: Place) -> None:
     """They are neither refused nor made whole."""
     place.create(NODE)
@@ -220,7 +249,7 @@ def test_it_is_told_how_rows_went(place: Place) -> None:
     """By which statement, and what became of the foreign keys meanwhile; small loads are not told of."""
     place.create(NODE, ring(nullable=False))
     place.db.load("node", shuffled(50))
-    place.db.load("node", ({**row, "id": 1_000 + row["id"], "up_id": 1_000 + row["up_id"]} for row in shuffled(300)))
+    place.db.load("node", [{**row, "id": 1_000 + row["id"], "up_id": 1_000 + row["up_id"]} for row in shuffled(300)])
     with place.db.deferred_constraints("team", "person"):
         place.db.load("team", [{"id": n, "lead_id": n} for n in range(300)])
         place.db.load("person", [{"id": n, "team_id": 0} for n in range(99)])

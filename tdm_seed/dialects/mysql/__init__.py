@@ -56,6 +56,7 @@ class MySQL(Dialect):
     transactional_ddl: ClassVar[bool] = False
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sa.exc.SQLAlchemyError, pymysql.Error)
     checks_at_statement_end: ClassVar[bool] = False
+    defers_for_all: ClassVar[bool] = True
     way_round: ClassVar[str] = "foreign keys are not looked at as rows come, and are proven by a query afterwards"
     numbering_restarts: ClassVar[bool] = True
     takes_down: ClassVar[bool] = True

@@ -53,7 +53,8 @@ class Fields:
                 return None
             fields.append(write(array, marks))
         begin, between, end = around
-        fields[0], fields[-1] = _within((begin, ""), fields[0]), _within(("", end), fields[-1])
+        fields[0] = _within((begin, ""), fields[0])
+        fields[-1] = _within(("", end), fields[-1])
         return compute.binary_join_element_wise(*fields, between)
 
 
@@ -133,7 +134,9 @@ def _decimals(scale: int | None, array: Any) -> Any:
             array = array.cast(pa.decimal128(38, scale))
         except pa.ArrowInvalid:
             return None
-    return array.cast(pa.string())
+    text = array.cast(pa.string())
+    small = compute.any(compute.match_substring(text, "E")).as_py()  # what has an exponent is a float, not a decimal
+    return None if small else text
 
 
 def _hex(array: Any) -> Any:

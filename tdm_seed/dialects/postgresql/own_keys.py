@@ -71,7 +71,9 @@ class OwnKeys(Deferring):
                 for statement in (statement for key in fixed for statement in key.up):
                     _run(connection, statement)
                 for key in loose:
-                    if not key.deferred and connection.scalar(_EXISTS, {"plain": key.plain, "name": name}):
+                    if key.deferred or self.deferring(connection):
+                        continue
+                    if connection.scalar(_EXISTS, {"plain": key.plain, "name": name}):
                         _run(connection, f"SET CONSTRAINTS {key.name} IMMEDIATE")
 
     def circular(self, connection: Connection) -> list[Circular]:

@@ -26,6 +26,7 @@ class Deferred(Deferring):
     """How SQLite defers foreign keys: all of them at once."""
 
     awaits: ClassVar[bool] = True
+    defers_for_all: ClassVar[bool] = True
     way_round: ClassVar[str] = "foreign keys are deferred, and proven afterwards"
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
@@ -73,6 +74,8 @@ class Deferred(Deferring):
 
     def awaited(self, connection: Connection, table: sa.Table) -> AbstractContextManager[None]:
         """Index the foreign keys that point to the table."""
+        if commits_by_itself(connection):
+            return nullcontext()
         return foreign_keys.indexed(driver_of(connection), table.name)
 
     def prove_constraints(
