@@ -213,11 +213,16 @@ class ChunkedDatabase(Database):
     def _may_go_beside(self, table: sa.Table, rows: Stream) -> bool:
         """Tell whether two connections may load at a time: columns, which run nobody's code, into an empty table.
 
-        Its keys go with its indexes, so that rows of one chunk do not wait for those of another.
+        Its keys go with its indexes, so that rows of one chunk do not wait for those of another. Triggers would see the
+        rows of one connection only, and numbers that the database chooses would not follow the rows.
         """
-        if not (self._dialect.loads_beside and rows.batches is not None and rows.batches.at_hand):
+        numbered = self._dialect.numbered(table)
+        counts = numbered is not None and numbered.name not in rows.columns
+        if counts or not (self._dialect.loads_beside and rows.batches is not None and rows.batches.at_hand):
             return False
         with self._read():
+            if self._dialect.row_triggers(self._connection, table):
+                return False
             query = sa.select(sa.literal(1)).select_from(table).limit(1)
             return self._connection.execute(query).first() is None
 
@@ -272,6 +277,13 @@ class ChunkedDatabase(Database):
     def _take_down(self, table: sa.Table) -> None:
         if self._run.rebuilding is not None:
             self._run.rebuilding.take_down(self._seed.revision, table, self._run.transaction)
+
+    def build_the_rest(self) -> None:
+        """Build again what a call has left down whose error the seed has caught."""
+        if (rebuilding := self._run.rebuilding) is not None:
+            with self._read():
+                left = rebuilding.journal.read(self._connection)
+            rebuilding.build([each for each in left if each.seed == self._seed.revision], self._run.transaction)
 
     def _build(self, table: sa.Table) -> None:
         if (rebuilding := self._run.rebuilding) is None:

@@ -45,12 +45,12 @@ class Lanes:
             other = pool.submit(self._run, second)
             try:
                 self._run(first)
+                other.result()
             except TdmSeedError:
                 raise
             except BaseException:
                 self.interrupt(second)
                 raise
-            other.result()
         return [self._left[place] for place in sorted(self._left)]
 
     def _run(self, connection: Connection) -> None:

@@ -130,6 +130,7 @@ class Promise:
         db.writer.told = session.progress.loaded
         try:
             script.upgrade(db)
+            db.build_the_rest()
             session.progress.reached("after load")
             with run.transaction():
                 db.loaded = True

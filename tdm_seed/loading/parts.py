@@ -82,8 +82,6 @@ class Parts:
         for many in (rows - last, last):
             part = self._part(many)
             deque(part.numbered if part.batches is None else part.batches.batches, maxlen=0)
-            self._before += self.count
-        self._before -= self.count  # the next part counts it
         return self.digest()
 
     def digest(self) -> str:

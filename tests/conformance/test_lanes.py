@@ -143,3 +143,28 @@ def test_a_run_that_ends_in_the_middle_is_taken_up(place: Place, monkeypatch: py
     upgrade(place)
     assert list(range(10_001, 14_001)) == there(place)
     assert before == scheme(place)
+
+
+def test_a_seed_that_catches_what_goes_wrong_ends_with_all_its_keys(place: Place) -> None:
+    """They are built before it counts as applied, whatever it has done instead."""
+    family(place, "CREATE INDEX child_word ON child (word)")
+    before = scheme(place)
+    text = SEED.format(wrong=[("code", 2_150, None)]).replace("    db.load(", "    try:\n        db.load(")
+    rest = "    except Exception:\n        db.load('child', [dict(id=1, code='one', parent_id=1, score=1, word='x')])\n\ndef down"
+    place.seeds({"reference/20260101_0001_children.py": text.replace("\ndef down", rest)})
+    place.commit(begin=False)
+    with Seeder(place.environment(), lock_timeout=10) as seeder:
+        seeder.upgrade()
+    place.session.schema.forget()
+    place._begin()
+    assert before == scheme(place)
+    assert 1 == there(place)[0]
+
+
+def test_a_row_is_counted_right_when_a_load_is_taken_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number is its place in the whole of the rows."""
+    family(place)
+    for _ in range(2):
+        with pytest.raises(TdmSeedError) as failed:
+            upgrade(place, [("code", 2_150, None)])
+        assert 2_151 == failed.value.place.row
