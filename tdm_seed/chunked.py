@@ -218,10 +218,10 @@ class ChunkedDatabase(Database):
         """
         numbered = self._dialect.numbered(table)
         counts = numbered is not None and numbered.name not in rows.columns
-        if counts or not (self._dialect.loads_beside and rows.batches is not None and rows.batches.at_hand):
+        if counts or rows.batches is None or not rows.batches.at_hand:
             return False
         with self._read():
-            if self._dialect.row_triggers(self._connection, table):
+            if not self._dialect.loads_beside(self._connection, table):
                 return False
             query = sa.select(sa.literal(1)).select_from(table).limit(1)
             return self._connection.execute(query).first() is None

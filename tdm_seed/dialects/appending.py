@@ -47,8 +47,6 @@ class Appending:
     rebuilds: ClassVar[bool] = False
     #: Whether ``take_down`` does anything.
     takes_down: ClassVar[bool] = False
-    #: Whether two connections may add rows to one table at a time, which has no keys meanwhile.
-    loads_beside: ClassVar[bool] = False
 
     def loads_by(self, connection: Connection, table: sa.Table) -> str:
         """Name the statement that large loads are made of."""
@@ -84,6 +82,10 @@ class Appending:
         Raises:
             DatabaseError: rows break a key.
         """
+
+    def loads_beside(self, connection: Connection, table: sa.Table) -> bool:
+        """Tell whether two connections may add rows to a table at a time: no trigger may look at those of the other."""
+        return False
 
     def impatient(self, connection: Connection) -> AbstractContextManager[object]:
         """Wait for the locks of others a moment only, inside the block: one of them may be waiting for this process."""

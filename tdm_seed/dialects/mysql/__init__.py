@@ -60,7 +60,6 @@ class MySQL(Dialect):
     way_round: ClassVar[str] = "foreign keys are not looked at as rows come, and are proven by a query afterwards"
     numbering_restarts: ClassVar[bool] = True
     takes_down: ClassVar[bool] = True
-    loads_beside: ClassVar[bool] = True
 
     def creation(self, url: URL) -> str | None:
         """Give a statement for the client that both products have, which asks for the password."""
@@ -220,6 +219,10 @@ class MySQL(Dialect):
     ) -> Iterator[str]:
         """Take down secondary indexes, unique and foreign keys."""
         return rebuild.take_down(connection, table, note)
+
+    def loads_beside(self, connection: Connection, table: sa.Table) -> bool:
+        """Ask for a table without triggers on INSERT."""
+        return not rebuild.has_triggers(connection, table)
 
     @contextmanager
     def impatient(self, connection: Connection) -> Iterator[None]:

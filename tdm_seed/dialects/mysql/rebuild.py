@@ -75,6 +75,11 @@ def about(connection: Connection, table: sa.Table) -> int:
     return int((found and found["rows"]) or 0)
 
 
+def has_triggers(connection: Connection, table: sa.Table) -> bool:
+    """Tell whether a trigger runs for each row that is inserted; one in another database may be."""
+    return table.schema is not None or bool(connection.scalar(_TRIGGERS, {"name": table.name}))
+
+
 def take_down(connection: Connection, table: sa.Table, note: Callable[[Sequence[Down]], None]) -> Iterator[str]:
     """Take down secondary indexes and, of a table without rows, unique and foreign keys, all in one statement.
 
@@ -82,7 +87,7 @@ def take_down(connection: Connection, table: sa.Table, note: Callable[[Sequence[
     are made again would stand at another place.
     """
     scheme = _scheme(connection, table)
-    if table.schema is not None or not scheme.plain or connection.scalar(_TRIGGERS, {"name": table.name}):
+    if not scheme.plain or has_triggers(connection, table):
         return
     empty = connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
     parts = _going(connection, table, scheme, empty=empty)

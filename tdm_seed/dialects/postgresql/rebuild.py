@@ -284,7 +284,6 @@ class Rebuilds(Appending):
 
     rebuilds: ClassVar[bool] = True
     takes_down: ClassVar[bool] = True
-    loads_beside: ClassVar[bool] = True
 
     def about(self, connection: Connection, table: sa.Table) -> int:
         """Take the size of the file and how densely the last ANALYZE found it filled."""
@@ -307,6 +306,10 @@ class Rebuilds(Appending):
     def build(self, connection: Connection, downs: Sequence[Down]) -> None:
         """Run the statements with room to sort in."""
         build(connection, downs)
+
+    def loads_beside(self, connection: Connection, table: sa.Table) -> bool:
+        """Ask for a plain table."""
+        return bool(connection.scalar(_PLAIN, {"name": as_text(connection, table)}))
 
     @contextmanager
     def impatient(self, connection: Connection) -> Iterator[None]:
