@@ -98,13 +98,13 @@ class Rebuilding:
             other = pool.submit(self._take_turns, second, waiting, begin)
             try:
                 self._take_turns(self.connection, waiting, transaction)
+                other.result()
             except TdmSeedError:  # the other one goes on with what can be built
                 raise
             except BaseException:
                 waiting.clear()
                 self.dialect.interrupt(second)
                 raise
-            other.result()
 
     def _take_turns(self, connection: Connection, waiting: deque[Noted], transaction: Transaction) -> None:
         while True:

@@ -385,15 +385,16 @@ class Seeder:
                 error.done, error.left = done, left
                 raise
             except KeyboardInterrupt as error:
-                raise Stopped(_stopped(promise, step.seed), done, left) from error
+                raise Stopped(_stopped(promise, step), done, left) from error
             self._progress.finished(results[-1])
         return results
 
 
-def _stopped(promise: Promise, seed: Seed) -> str:
+def _stopped(promise: Promise, step: Step) -> str:
     """Say what became of a seed that was interrupted: whether its commit came through is not known here."""
     if promise.dry_run:
         return "interrupted: everything that the dry run did is taken back"
-    if seed.transaction is Transaction.NONE:
-        return f"interrupted: what {seed.revision} has written stays, and the next upgrade continues it"
-    return f"interrupted: {seed.revision} is kept as a whole or not at all, as status tells"
+    kind, reverting = step.seed.transaction, step.action is Action.DOWNGRADE
+    if kind is Transaction.NONE or (kind is Transaction.CHUNK and not reverting):
+        return f"interrupted: what {step.seed.revision} has written stays, and the next upgrade continues it"
+    return f"interrupted: {step.seed.revision} is kept as a whole or not at all, as status tells"

@@ -86,6 +86,8 @@ class Growing:
 
     def is_large(self, loaded: int) -> bool:
         """Tell whether so many rows are to come, or have come, that building the indexes again costs no more."""
+        if self.more is None and self._worth is not None and self._worth > max(loaded, LARGE):
+            return False  # without looking ahead once more
         if not (self.parts.holds(LARGE) if self.more is None else self.more >= LARGE):
             return False
         if self._worth is None:

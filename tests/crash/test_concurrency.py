@@ -82,7 +82,7 @@ def test_a_run_whose_lock_postgresql_cuts_stops_before_its_next_commit(
     postgresql_shop.open_gate()
     assert 6 == run.end()
     assert "the connection that held the lock was cut, so another runner may have started" in run.err
-    assert "Nothing of the seed that was running is kept. Run the command again." in run.err
+    assert "What was not committed is taken back. Run the command again." in run.err
     kept_nothing_and_completes(postgresql_shop, clean_digest)
 
 

@@ -29,7 +29,7 @@ class _NamedLock:
         if not ours:
             raise Locked(
                 "the server took the lock away, so another runner may have started",
-                hint="Nothing of the seed that was running is kept. Run the command again.",
+                hint="What was not committed is taken back. Run the command again.",
             )
 
 

@@ -40,7 +40,7 @@ class _TransactionLock:
         except sa.exc.DBAPIError as error:
             raise Locked(
                 "the connection that held the lock was cut, so another runner may have started",
-                hint="Nothing of the seed that was running is kept. Run the command again.",
+                hint="What was not committed is taken back. Run the command again.",
             ) from error
 
 
