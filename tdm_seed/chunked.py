@@ -88,6 +88,7 @@ class ChunkedDatabase(Database):
         left: deque[Held] = deque()
         while not at.finished:
             if may and not down and growing.is_large(at.rows):
+                self.writer.understand(target, found)  # a column that is not there is said before anything goes down
                 beside = self._may_go_beside(target, found)
                 self._take_down(target)
                 down = True
@@ -291,8 +292,9 @@ class ChunkedDatabase(Database):
         with self._read():
             left = rebuilding.journal.read(self._connection)
         own = (self._seed.revision, table.fullname)
-        rebuilding.build([each for each in left if (each.seed, each.down.table) == own], self._run.transaction)
-        self.writer.refreshed(table)
+        if down := [each for each in left if (each.seed, each.down.table) == own]:
+            rebuilding.build(down, self._run.transaction)
+            self.writer.refreshed(table)
         self._run.reached("after rebuild")
 
     def _next(self) -> tuple[int, Checkpoint | None]:

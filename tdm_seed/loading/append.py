@@ -15,12 +15,12 @@ from tdm_seed.loading import large
 from tdm_seed.loading.blame import orphaned
 from tdm_seed.loading.large import bare
 from tdm_seed.loading.matching import Matching
-from tdm_seed.loading.ordering import Writing, any_order, beside, held
+from tdm_seed.loading.ordering import Writing, any_order, beside
 from tdm_seed.loading.pointing import Pointing
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.relation import Source
 from tdm_seed.loading.resolve import look_up, refuse_dangling
-from tdm_seed.loading.rows import Rows
+from tdm_seed.loading.rows import Rows, held
 from tdm_seed.loading.streaming import Streaming
 from tdm_seed.loading.telling import Told
 from tdm_seed.schema import default_key, self_references

@@ -183,6 +183,8 @@ def _datetime(keeps_zone: bool) -> Converter:
                 raise TypeError("not a point in time")
             value = datetime(value.year, value.month, value.day)
         moment: datetime = value
+        if moment != moment:  # pandas' NaT, which calls itself a datetime
+            raise ValueError("not a point in time; None is no value")
         if keeps_zone:
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -88,20 +87,3 @@ def any_order(writing: Writing) -> Iterator[None]:
 def beside(connection: Connection, dialect: Dialect, table: sa.Table, rows: int) -> bool:
     """Tell whether so many rows are many beside those that are there, so that these may be looked at once more."""
     return rows >= dialect.about(connection, table) * large.PART
-
-
-def held(rows: Rows, most: int) -> tuple[Rows, int]:
-    """Look ahead for how many rows there are, up to so many, where that is not known."""
-    if rows.expected is not None:
-        return rows, rows.expected
-    if rows.batches is None:
-        few = list(islice(rows.numbered, most))
-        return replace(rows, numbered=chain(few, rows.numbered)), len(few)
-    first, count = [], 0
-    for batch in rows.batches.batches:
-        first.append(batch)
-        count += batch.num_rows
-        if count >= most:
-            break
-    batches = replace(rows.batches, batches=chain(first, rows.batches.batches))
-    return replace(rows, batches=batches, numbered=enumerate(batches.rows(), rows.before + 1)), count

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tdm_seed.loading.rows import Rows
+from tdm_seed.loading.rows import Rows, held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,16 +65,7 @@ class Parts:
 
     def holds(self, rows: int) -> bool:
         """Tell whether so many rows follow, and hold them back until they are taken."""
-        held: list[Any] = []
-        if self._rows.batches is None:
-            held += islice(self._rows.numbered, rows)
-            self._rows = replace(self._rows, numbered=chain(held, self._rows.numbered))
-            return len(held) >= rows
-        batches, count = self._rows.batches, 0
-        while count < rows and (batch := next(batches.batches, None)) is not None:
-            held.append(batch)
-            count += batch.num_rows
-        self._rows = replace(self._rows, batches=replace(batches, batches=chain(held, batches.batches)))
+        self._rows, count = held(self._rows, rows)
         return count >= rows
 
     def skip(self, rows: int, last: int) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,23 @@ def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None
         )
     text = given if isinstance(given, RowsFile) and given.format == "csv" else None
     return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, text=text, expected=_expected(given))
+
+
+def held(rows: Rows, most: int) -> tuple[Rows, int]:
+    """Look ahead for how many rows there are, up to so many, where that is not known."""
+    if rows.expected is not None:
+        return rows, rows.expected
+    if rows.batches is None:
+        few = list(islice(rows.numbered, most))
+        return replace(rows, numbered=chain(few, rows.numbered)), len(few)
+    first, count = [], 0
+    for batch in rows.batches.batches:
+        first.append(batch)
+        count += batch.num_rows
+        if count >= most:
+            break
+    batches = replace(rows.batches, batches=chain(first, rows.batches.batches))
+    return replace(rows, batches=batches, numbered=enumerate(batches.rows(), rows.before + 1)), count
 
 
 def _of_columns(given: Columns | Path, origin: Origin) -> Rows | None:

@@ -247,6 +247,15 @@ class Writer:
             else replace(found, numbered=_few(found.numbered, self.most), batches=None, text=None)
         )
 
+    def understand(self, table: sa.Table, rows: Rows) -> None:
+        """See that the table has the columns of the rows.
+
+        Raises:
+            SeedError: with the column, and where it stands.
+        """
+        with self._errors(table, rows):
+            self._understand(table, rows)
+
     def _understand(self, table: sa.Table, rows: Rows) -> list[Given]:
         """Match the columns of the rows with the table's; what is wrong with them stands in the first row or line."""
         try:

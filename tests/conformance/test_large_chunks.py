@@ -174,6 +174,16 @@ def test_rows_that_break_a_key_leave_the_seed_unfinished(place: Place, double: s
     assert before == scheme(place)
 
 
+def test_a_misspelt_column_is_said_before_anything_goes_down(place: Place) -> None:
+    """Nothing has to be repaired after a mistake that shows in the first row."""
+    family(place, "CREATE INDEX child_word ON child (word)")
+    before = scheme(place)
+    with pytest.raises(TdmSeedError, match="scroe"):
+        upgrade(place, "[{**each, 'scroe': 1} for each in rows(500)]")
+    assert before == scheme(place)
+    assert "seed_history_rebuild" not in sa.inspect(place.connection).get_table_names()
+
+
 @pytest.mark.only("mysql")
 def test_an_index_that_others_need_stays_and_so_does_what_stands_before_it(place: Place) -> None:
     """The order of indexes is part of the schema, and what is made again comes last."""

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import pandas
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -235,6 +236,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (sa.Date, "05.01.2026", "does not fit DATE"),
     (sa.DateTime, "yesterday", "does not fit"),
     (sa.DateTime, 5, "not a point in time"),
+    (sa.DateTime, pandas.NaT, "not a point in time; None is no value"),
     (sa.Time, "25:00", "does not fit TIME"),
     (sa.String(3), "four", "4 characters, but the column takes 3"),
     (sa.String(3), "a\0", "NUL"),

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.binding import binder, unchanged
@@ -84,7 +83,7 @@ def _moments(values: Sequence[datetime | None]) -> list[str | None]:
     return [None if value is None else value.replace(tzinfo=None).isoformat(" ", "microseconds") for value in values]
 
 
-_QUICKER = {DATETIME: _moments, sa.BOOLEAN: unchanged}
+_QUICKER = {sa.DATETIME: _moments, sa.BOOLEAN: unchanged}
 
 
 def _refused(cursor: sqlite3.Cursor, insert: str, batch: Sequence[Sequence[Any]]) -> int:
