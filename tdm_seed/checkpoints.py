@@ -20,7 +20,7 @@ class Checkpoint:
 
     ``call`` counts from 1, ``chunk`` the chunks that are committed; ``rows`` is how many rows of the source they hold,
     ``last`` how many the last of them, ``digest`` that of its final rows. ``state`` is what the seed's ``Database``
-    must know again when the run is taken up: volumes asked for, and columns that were numbered.
+    must know again when the run is taken up: volumes asked for, columns that were numbered, and the place in a file.
     """
 
     call: int

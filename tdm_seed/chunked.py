@@ -16,7 +16,7 @@ from tdm_seed.database import Database, Rows
 from tdm_seed.errors import DriftError, SeedError
 from tdm_seed.lanes import Lanes
 from tdm_seed.loading.large import Growing
-from tdm_seed.loading.parts import Held, Parts
+from tdm_seed.loading.parts import Held, Parts, Place, parts_of
 from tdm_seed.loading.rows import Rows as Stream
 from tdm_seed.rebuilding import Rebuilding
 from tdm_seed.schema import self_references
@@ -78,7 +78,7 @@ class ChunkedDatabase(Database):
         if found is None:
             self._calls -= 1
             return self._call(table, lambda: super(ChunkedDatabase, self).load(table, [], columns=columns))
-        parts = Parts(found, CHUNK)
+        parts = parts_of(found, CHUNK)
         at = before or Checkpoint(number, table)
         if before is not None:
             self._pass_over(parts, before)
@@ -93,7 +93,7 @@ class ChunkedDatabase(Database):
                 self._take_down(target)
                 down = True
             if beside and at.rows:
-                at, found_left = self._side_by_side(target, parts, at)
+                at, found_left = self._side_by_side(target, parts, at, found.expected)
                 left.extend(found_left)
                 beside = False  # what is left is loaded by itself, which says what is wrong with it
                 continue
@@ -101,6 +101,7 @@ class ChunkedDatabase(Database):
             with self._commit():
                 changes = self.writer.append_rows(target, part.next())
                 at = self._checkpoint(self._connection, target, at, part, changes)
+            self._tell(target, at.rows, found.expected)
             self._reached()
         if down:
             self._build(target)
@@ -206,7 +207,7 @@ class ChunkedDatabase(Database):
             digest=part.digest(),
             finished=not part.whole,
             changes=at.changes + changes,
-            state=self._state({table.fullname: at.changes + changes}),
+            state=self._state({table.fullname: at.changes + changes}, part.place),
         )
         self._run.checkpoints.write(connection, self._seed.revision, noted)
         return noted
@@ -227,7 +228,9 @@ class ChunkedDatabase(Database):
             query = sa.select(sa.literal(1)).select_from(table).limit(1)
             return self._connection.execute(query).first() is None
 
-    def _side_by_side(self, table: sa.Table, parts: Parts, at: Checkpoint) -> tuple[Checkpoint, list[Held]]:
+    def _side_by_side(
+        self, table: sa.Table, parts: Parts, at: Checkpoint, expected: int | None
+    ) -> tuple[Checkpoint, list[Held]]:
         """Load the parts that follow on two connections; give how far that went, and the parts that are left."""
         ended = False
 
@@ -247,8 +250,7 @@ class ChunkedDatabase(Database):
             nonlocal at
             self._run.still_ours(connection)
             at = self._checkpoint(connection, table, at, part, changes)
-            if self.writer.told is not None:
-                self.writer.told(table.name, at.rows, None)
+            self._tell(table, at.rows, expected)
 
         lanes = Lanes(
             take,
@@ -266,6 +268,10 @@ class ChunkedDatabase(Database):
         with second:
             left = lanes.run(self._connection, second)
         return at, left
+
+    def _tell(self, table: sa.Table, rows: int, expected: int | None) -> None:
+        if self.writer.told is not None:
+            self.writer.told(table.name, rows, expected)
 
     def _may_take_down(self, table: sa.Table) -> bool:
         """Keep indexes inside a block, which is one chunk, and where rows are looked up that came before."""
@@ -320,7 +326,7 @@ class ChunkedDatabase(Database):
         Raises:
             DriftError: the last of them are not those that were committed.
         """
-        if parts.skip(before.rows, before.last) != before.digest:
+        if parts.skip(before.rows, before.last, before.state.get("place")) != before.digest:
             raise DriftError(
                 f"the {before.rows:,} rows that were loaded into {before.table} before this seed was interrupted are "
                 "not those that it gives now",
@@ -329,8 +335,9 @@ class ChunkedDatabase(Database):
             )
         self._remember(before)
 
-    def _state(self, tables: Mapping[str, Changes]) -> dict[str, Any]:
+    def _state(self, tables: Mapping[str, Changes], place: Place | None = None) -> dict[str, Any]:
         return {
+            "place": place,
             "volumes": dict(self.volumes),
             "given": sorted(self.writer.given_numbers),
             "chosen": sorted(self.writer.chosen_numbers),

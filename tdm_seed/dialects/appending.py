@@ -95,10 +95,17 @@ class Appending:
         """End the statement that another thread runs on a connection, where that can be."""
 
     def load_text(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes
+        self,
+        connection: Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        content: BinaryIO,
+        line_end: bytes,
+        most: int | None = None,
     ) -> Taken:
         """Append the records of a CSV, from where ``content`` stands, as far as the database reads them as we do.
 
+        With ``most``, no more are taken than the block holds in which there are as many.
         Where it refuses one, nothing is kept, so that the plain way can say which.
         """
         return Taken()

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import sqlalchemy as sa
 from pyarrow import compute
 
 #: Gives the values of a column as another one; None where a value needs converting, or cannot be kept.
 Encode = Callable[[Any], Any]
+_Encoder = TypeVar("_Encoder")
 
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 #: The years 1 to 9999, which Python knows, as days since 1970.
-_FIRST, _LAST = -719_162, 2_932_896
+FIRST, LAST = -719_162, 2_932_896
 _DAY = 86_400
+
+
+def all_known(found: Iterable[_Encoder | None]) -> tuple[_Encoder, ...] | None:
+    """Give the encoders of columns; None where there is none for one of them."""
+    encoders = tuple(found)
+    known = tuple(encode for encode in encoders if encode is not None)
+    return known if len(known) == len(encoders) else None
 
 
 def is_text(kind: Any) -> bool:
@@ -64,6 +73,24 @@ def ends(array: Any) -> Any:
 # ---- text -----------------------------------------------------------------------------------------------------------
 
 
+def written(column: sa.types.TypeEngine[Any], kind: Any) -> Encode | None:
+    """Give what writes Arrow's type as the text of a column's that all databases read alike; None for other types."""
+    match column:
+        case sa.DateTime(timezone=False) if pa.types.is_timestamp(kind):
+            return moments
+        case sa.Date() if pa.types.is_date32(kind):
+            return days
+        case sa.Time(timezone=False) if pa.types.is_time(kind):
+            return clocks
+        case sa.JSON() if is_text(kind):
+            return Json()
+        case sa.Enum():
+            return partial(words, frozenset(column.enums)) if is_text(kind) else None
+        case sa.String() if is_text(kind):
+            return partial(text, column.length)
+    return None
+
+
 def text(length: int | None, array: Any) -> Any:
     """Take text of so many characters at most, without NUL."""
     array = array.cast(pa.string())
@@ -81,14 +108,14 @@ def words(known: frozenset[str], array: Any) -> Any:
 
 def days(array: Any) -> Any:
     """Write dates as ISO does."""
-    return array.cast(pa.string()) if within(array.cast(pa.int32()), _FIRST, _LAST) else None
+    return array.cast(pa.string()) if within(array.cast(pa.int32()), FIRST, LAST) else None
 
 
 def moments(array: Any) -> Any:
     """Write points in time, those of a zone in UTC, to the microsecond."""
     kind = array.type
-    units, second = array.cast(pa.int64()), _PER_SECOND[kind.unit]
-    if not within(units, _FIRST * _DAY * second, (_LAST + 1) * _DAY * second - 1):
+    units, second = array.cast(pa.int64()), PER_SECOND[kind.unit]
+    if not within(units, FIRST * _DAY * second, (LAST + 1) * _DAY * second - 1):
         return None
     return _exactly(units.cast(pa.timestamp(kind.unit)), pa.timestamp("us"))
 
@@ -96,7 +123,7 @@ def moments(array: Any) -> Any:
 def clocks(array: Any) -> Any:
     """Write times of the day to the microsecond."""
     units = array.cast(pa.int64() if array.type.bit_width == 64 else pa.int32())
-    return _exactly(array, pa.time64("us")) if within(units, 0, _DAY * _PER_SECOND[array.type.unit] - 1) else None
+    return _exactly(array, pa.time64("us")) if within(units, 0, _DAY * PER_SECOND[array.type.unit] - 1) else None
 
 
 def within(numbers: Any, first: int, last: int) -> bool:

@@ -14,6 +14,7 @@ from tdm_seed.loading import columnar
 from tdm_seed.loading.columnar import Batches, Columns
 from tdm_seed.loading.formats import COLUMNAR
 from tdm_seed.loading.sources import Row, RowsFile
+from tdm_seed.loading.stretch import Stretch
 
 _VALUES = 'db.load("country", [("AT", "Austria")], columns=["code", "name"]).'
 _SHAPE = 'Rows are a list, or any iterable, of dicts such as {"code": "AT", "name": "Austria"}.'
@@ -54,12 +55,14 @@ class Rows:
     numbered: Iterator[tuple[int, tuple[Any, ...]]]
     origin: Origin = Origin()
     batches: Batches | None = None
-    text: RowsFile | None = None
+    text: Stretch | None = None
     json_text: bool = False
     #: How many rows of the same source came before these, which were loaded by themselves.
     before: int = 0
     #: About how many they are, where that can be told without reading them.
     expected: int | None = None
+    #: The same of the whole source, where these are a part of it.
+    overall: int | None = None
 
 
 def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None) -> Rows | None:
@@ -98,7 +101,7 @@ def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None
             hint='Such as {"code": "AT", "name": "Austria"}.',
             **origin.place(first[0]),
         )
-    text = given if isinstance(given, RowsFile) and given.format == "csv" else None
+    text = Stretch(given) if isinstance(given, RowsFile) and given.format == "csv" else None
     return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, text=text, expected=_expected(given))
 
 

@@ -75,6 +75,11 @@ class RowsFile:
         """The format, by the name's ending."""
         return format_of(self.path.name) or "csv"
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the file is read through a decompressor, which knows no way to a place but from the beginning."""
+        return self.path.suffix.lower() in (".gz", ".zst")
+
     def expected(self) -> int:
         """Estimate how many rows there are, from the size of the file and the lines at its beginning."""
         size = self.path.stat().st_size
@@ -87,8 +92,7 @@ class RowsFile:
         except Exception as error:
             if not damaged(self.path, error):
                 raise
-        packed = self.path.suffix.lower() in (".gz", ".zst")
-        return size * (_PACKED if packed else 1) * begun.count(b"\n") // max(1, len(begun))
+        return size * (_PACKED if self.is_compressed else 1) * begun.count(b"\n") // max(1, len(begun))
 
     def header(self) -> tuple[str, ...]:
         """Name the columns of a CSV; nothing for files that name them in every row."""

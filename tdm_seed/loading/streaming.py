@@ -19,7 +19,7 @@ from tdm_seed.loading.counted import Counted
 from tdm_seed.loading.large import load
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.rows import Rows
-from tdm_seed.loading.sources import RowsFile
+from tdm_seed.loading.stretch import Stretch
 from tdm_seed.loading.telling import Told, heard
 
 
@@ -42,11 +42,9 @@ class Streaming:
             taken = self._columns(self.rows.batches)
             return self._plainly(self.rows) if taken is None else (taken.rows, taken.kept)
         if self.rows.text is not None:
-            taken = self._text(self.rows.text)
+            taken = self.rows.text.taken = self._text(self.rows.text)
             if taken.rows:
-                after = self.rows.text.after(self.rows.columns, taken.size, taken.lines)
-                rest = ((line, tuple(row.values())) for line, row in after)
-                sent, kept = self._plainly(replace(self.rows, numbered=rest))
+                sent, kept = self._behind(self.rows.text)
                 return taken.rows + sent, taken.kept + kept
         return self._plainly(self.rows)
 
@@ -73,18 +71,27 @@ class Streaming:
             refused.number = refused.number or self.rows.before + refused.place + 1
             raise
 
-    def _text(self, file: RowsFile) -> Taken:
-        """Offer the file behind its header, where that is one line and tells how lines end."""
+    def _behind(self, text: Stretch) -> tuple[int, int]:
+        """Load what the database has left of a file row by row; of a part of one, that is another part."""
+        if text.most is not None:
+            return 0, 0
+        return self._plainly(replace(self.rows, numbered=text.end.rows(self.rows.columns)))
+
+    def _text(self, text: Stretch) -> Taken:
+        """Offer a file behind its header, where that is one line and tells how lines end."""
+        file = text.file
         try:
             with open_bytes(file.path, file.shown) as content:
                 line = content.readline()
                 end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
                 if not line.endswith(end) or line.count(b'"') % 2 or b"\r" in line.removesuffix(end):
                     return Taken()
+                if text.size:
+                    content.seek(text.size)
                 if self.told is not None and self.rows.expected:
                     content = heard(content, self.told, file.path.stat().st_size, self.rows.expected)
-                taken = self.dialect.load_text(self.connection, self.table, self._names, content, end)
-                return replace(taken, size=len(line) + taken.size, lines=1 + taken.lines)
+                taken = self.dialect.load_text(self.connection, self.table, self._names, content, end, text.most)
+                return taken if text.size else replace(taken, size=len(line) + taken.size, lines=1 + taken.lines)
         except Exception as error:
             if not damaged(file.path, error):
                 raise

@@ -20,10 +20,11 @@ _EVERY = 20_000
 
 def telling(rows: Rows, told: Told) -> Rows:
     """Let rows tell of themselves as they are taken, one by one or as columns."""
-    numbered = _rows(rows.numbered, told, rows.before, rows.expected)
+    expected = rows.overall if rows.expected is None else rows.expected
+    numbered = _rows(rows.numbered, told, rows.before, expected)
     if rows.batches is None:
         return replace(rows, numbered=numbered)
-    batches = replace(rows.batches, batches=_batches(rows.batches.batches, told, rows.before, rows.expected))
+    batches = replace(rows.batches, batches=_batches(rows.batches.batches, told, rows.before, expected))
     return replace(rows, numbered=enumerate(batches.rows(), rows.before + 1), batches=batches)
 
 

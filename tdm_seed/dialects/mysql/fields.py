@@ -33,9 +33,9 @@ class Fields:
     @classmethod
     def of(cls, columns: Sequence[sa.Column[Any]], kinds: Sequence[Any]) -> Fields | None:
         """Give what writes Arrow's types for the columns; None where the plain way converts values of one."""
-        found = [_encoder(column.type, kind) for column, kind in zip(columns, kinds, strict=True)]
-        known = tuple(encode for encode in found if encode is not None)
-        return cls(known, tuple(_marks(column.type) for column in columns)) if len(known) == len(found) else None
+        types = zip(columns, kinds, strict=True)
+        encoders = arrow.all_known(_encoder(column.type, kind) for column, kind in types)
+        return None if encoders is None else cls(encoders, tuple(_marks(column.type) for column in columns))
 
     def lines(self, batch: Any) -> Any:
         """Write rows as the lines that LOAD DATA reads; None where a value has to be looked at."""
@@ -106,21 +106,9 @@ def _encoder(column: sa.types.TypeEngine[Any], kind: Any) -> Encode | None:
             return partial(_decimals, column.scale)
         case sa.Numeric() if pa.types.is_integer(kind):
             return _as_text
-        case sa.DateTime(timezone=False) if pa.types.is_timestamp(kind):
-            return arrow.moments
-        case sa.Date() if pa.types.is_date32(kind):
-            return arrow.days
-        case sa.Time(timezone=False) if pa.types.is_time(kind):
-            return arrow.clocks
-        case sa.JSON() if arrow.is_text(kind):
-            return arrow.Json()
         case sa.LargeBinary() if arrow.is_bytes(kind):
             return _hex
-        case sa.Enum():
-            return partial(arrow.words, frozenset(column.enums)) if arrow.is_text(kind) else None
-        case sa.String() if arrow.is_text(kind):
-            return partial(arrow.text, column.length)
-    return None
+    return arrow.written(column, kind)
 
 
 def _as_text(array: Any) -> Any:

@@ -204,14 +204,15 @@ class PostgreSQL(Rebuilds, OwnKeys, Dialect):
         return insert.load(connection, table, columns, rows, overriding=overriding)
 
     def load_text(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes
-    ) -> Taken:
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes,
+        most: int | None = None,
+    ) -> Taken:  # fmt: skip
         """Send the file as it stands, up to the first record that the server may read in another way than we do."""
         if not _copies(table):
             return Taken()
         try:
             with self.savepoint(connection):
-                return text.load(connection, table, columns, content, line_end, self.text_from)
+                return text.load(connection, table, columns, content, line_end, self.text_from, most)
         except (RowRefused, psycopg.DataError, psycopg.IntegrityError):
             return Taken()
 

@@ -33,12 +33,13 @@ def load(
     None where the types of a column never do, or where numpy is missing.
     """
     try:
+        from tdm_seed.dialects.arrow import all_known
         from tdm_seed.dialects.postgresql.fields import encoder
     except ImportError:
         return None
-    encoders = [encoder(table.columns[name].type, kind) for name, kind in zip(columns, schema.types, strict=True)]
-    known = [encode for encode in encoders if encode is not None]
-    if len(known) < len(encoders):
+    types = zip(columns, schema.types, strict=True)
+    encoders = all_known(encoder(table.columns[name].type, kind) for name, kind in types)
+    if encoders is None:
         return None
     begun: list[Any] = []
     size = 0
@@ -49,7 +50,7 @@ def load(
     options = ["FREEZE"] if size >= LARGE and may_freeze(connection, table) else []
     into = statement(table, columns, "FORMAT binary", *options)
     rows = kept = 0
-    blocks = encoded(batches, lambda batch: _block(batch, known), at_hand=at_hand)
+    blocks = encoded(batches, lambda batch: _block(batch, encoders), at_hand=at_hand)
     batch, block = next(blocks, _NOTHING)
     with driver_of(connection).cursor() as cursor:
         while batch is not None:

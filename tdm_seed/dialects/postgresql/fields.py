@@ -13,14 +13,11 @@ import sqlalchemy as sa
 from pyarrow import compute
 from sqlalchemy.dialects.postgresql import JSONB
 
-from tdm_seed.dialects.arrow import is_bytes, is_decimal, is_text, units
+from tdm_seed.dialects.arrow import FIRST, LAST, PER_SECOND, is_bytes, is_decimal, is_text, units
 
 #: The server counts from 2000, Arrow from 1970.
 _DAYS = 10_957
 _MICROSECONDS = _DAYS * 86_400_000_000
-#: The years 1 to 9999, which Python and other databases know, as days since 1970.
-_FIRST, _LAST = -719_162, 2_932_896
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 #: JSON that is not written as Python would write it again: numbers such as 1.10, 1e5, -0, longer ones than a float is
 #: exact for, and everything that is neither an object nor a list.
 _OTHERWISE = r"[\[,:\s](?:-?[0-9]+\.[0-9]*0[\],}\s]|-?[0-9.]+[eE]|-0[\],}\s]|-?[0-9.]{16})|^\s*[^\s\[{]"
@@ -156,8 +153,8 @@ def _digits(values: Any, scale: int) -> Any:
 
 def _moments(unit: str, array: Any) -> Any:
     values = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    second = _PER_SECOND[unit]
-    begin, end = _FIRST * 86_400, (_LAST + 1) * 86_400
+    second = PER_SECOND[unit]
+    begin, end = FIRST * 86_400, (LAST + 1) * 86_400
     if len(values) and not (begin <= values.min() // second and values.max() // second < end):
         return None
     found = _microseconds(values, second)
@@ -172,14 +169,14 @@ def _microseconds(values: Any, second: int) -> Any:
 
 def _days(array: Any) -> Any:
     values = array.cast(pa.int32()).to_numpy(zero_copy_only=False)
-    if len(values) and not (values.min() >= _FIRST and values.max() <= _LAST):
+    if len(values) and not (values.min() >= FIRST and values.max() <= LAST):
         return None
     return values - np.int32(_DAYS)
 
 
 def _clock(unit: str, array: Any) -> Any:
     whole = array.cast(pa.int64() if unit in ("us", "ns") else pa.int32()).cast(pa.int64())
-    return _microseconds(whole.to_numpy(zero_copy_only=False), _PER_SECOND[unit])
+    return _microseconds(whole.to_numpy(zero_copy_only=False), PER_SECOND[unit])
 
 
 # ---- values of many widths ------------------------------------------------------------------------------------------

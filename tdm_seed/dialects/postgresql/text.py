@@ -47,9 +47,13 @@ _LONGEST = 1 << 24
 
 
 def load(
-    connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes, least: int
-) -> Taken:
-    """Send the records that need no conversion, up to the first that may; nothing where there are fewer bytes."""
+    connection: Connection, table: sa.Table, columns: Sequence[str], content: BinaryIO, line_end: bytes, least: int,
+    most: int | None,
+) -> Taken:  # fmt: skip
+    """Send the records that need no conversion, up to the first that may; nothing where there are fewer bytes.
+
+    Behind the block with which there are as many as ``most``, none is sent.
+    """
     filled = [table.columns[name] for name in columns]
     zone = driver_of(connection).info.parameter_status("TimeZone")
     shape = _shape(filled, line_end, utc=zone == "UTC")
@@ -73,7 +77,7 @@ def load(
                 lines += block.count(b"\n")
                 if b"\r" in block:
                     lines += block.count(b"\r") - block.count(b"\r\n")
-                block = next(blocks, b"")
+                block = next(blocks, b"") if most is None or rows < most else b""
         return Taken(rows, cursor.rowcount, size, lines)
 
 

@@ -25,16 +25,17 @@ def load(
     None where the types of a column never do, or where numpy is missing.
     """
     try:
+        from tdm_seed.dialects.arrow import all_known
         from tdm_seed.dialects.sqlite.fields import encoder
     except ImportError:
         return None
-    encoders = [encoder(table.columns[name].type, kind) for name, kind in zip(columns, schema.types, strict=True)]
-    known = [encode for encode in encoders if encode is not None]
-    if len(known) < len(encoders):
+    types = zip(columns, schema.types, strict=True)
+    encoders = all_known(encoder(table.columns[name].type, kind) for name, kind in types)
+    if encoders is None:
         return None
     rows = kept = 0
     with Inserting(connection, table, columns) as inserting:
-        for batch, arrays in encoded(batches, lambda batch: _encoded(batch, known), at_hand=at_hand):
+        for batch, arrays in encoded(batches, lambda batch: _encoded(batch, encoders), at_hand=at_hand):
             if arrays is None:
                 kept += plainly(batch, rows)
             else:

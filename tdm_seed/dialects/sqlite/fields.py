@@ -37,21 +37,9 @@ def encoder(column: sa.types.TypeEngine[Any], kind: Any) -> Encode | None:
             return partial(_decimals, column.scale)
         case sa.Numeric() if arrow.is_whole(kind):
             return partial(_wholes, column.scale or 0)
-        case sa.DateTime(timezone=False) if pa.types.is_timestamp(kind):
-            return arrow.moments
-        case sa.Date() if pa.types.is_date32(kind):
-            return arrow.days
-        case sa.Time(timezone=False) if pa.types.is_time(kind):
-            return arrow.clocks
-        case sa.JSON() if arrow.is_text(kind):
-            return arrow.Json()
         case sa.LargeBinary() if arrow.is_bytes(kind):
             return _as_it_is
-        case sa.Enum():
-            return partial(arrow.words, frozenset(column.enums)) if arrow.is_text(kind) else None
-        case sa.String() if arrow.is_text(kind):
-            return partial(arrow.text, column.length)
-    return None
+    return arrow.written(column, kind)
 
 
 def _as_it_is(array: Any) -> Any:
