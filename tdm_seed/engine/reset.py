@@ -168,6 +168,10 @@ def run(
     """
     connection, dialect = session.connection, session.dialect
     started = datetime.now(UTC)
+    if unbuilt.down(session, entries):  # a table that stays shows only then where its rows point to
+        with session.reading():
+            stays = [each.table for each in _look(session, entries).emptying.kept]
+        unbuilt.of_tables(session, lock, entries, stays)
     with session.translated(), dialect.emptying(connection):
         dialect.guard(connection, session.history.qualified_name)
         if [entry.id for entry in session.history.current(connection)][-1:] != [entry.id for entry in entries][-1:]:

@@ -28,6 +28,18 @@ def before(session: Session, lock: HeldLock, entries: Sequence[Applied], but: Co
             rebuilding(session).build(left, partial(_transaction, session, lock))
 
 
+def of_tables(session: Session, lock: HeldLock, entries: Sequence[Applied], tables: Collection[str]) -> None:
+    """Build what is down of some tables, where that could not be part of what is about to happen, since DDL commits.
+
+    Raises:
+        TdmSeedError: rows break a key, which is named.
+    """
+    if not session.dialect.transactional_ddl:
+        left = [each for each in down(session, entries) if each.down.table in tables]
+        with session.translated():
+            rebuilding(session).build(left, partial(_transaction, session, lock))
+
+
 def behind(session: Session, lock: HeldLock) -> None:
     """Build what is still down where that could not be part of what was just committed, since DDL commits."""
     if not session.dialect.transactional_ddl:

@@ -12,8 +12,9 @@ from tests.engine.conftest import playground
 from tests.engine.playground import Playground
 
 SEEDS = 2_000
-#: Seconds of processor time, user and system, that a command may take.
-LIMIT = 1.0
+#: Processor time that a command may take, in imports of SQLAlchemy: one is 0.2 s on a quiet machine, and as much more on
+#: a busy or slower one as everything else is. So this is a second.
+LIMIT = 5.0
 
 PYTHON = """\
 def upgrade(db):
@@ -59,10 +60,10 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Playground:
     return made
 
 
-def processor_seconds(project: Playground, words: list[str], output: Path) -> float:
-    """Run the program and give the processor time that this one process took."""
+def processor_seconds(project: Playground, arguments: list[str], output: Path) -> float:
+    """Run a program and give the processor time, user and system, that this one process took."""
     with output.open("wb") as file:
-        process = subprocess.Popen(project.arguments(*words), cwd=project.root, env=project.environ(), stdout=file)
+        process = subprocess.Popen(arguments, cwd=project.root, env=project.environ(), stdout=file)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert 0 == process.returncode
@@ -71,8 +72,13 @@ def processor_seconds(project: Playground, words: list[str], output: Path) -> fl
 
 @pytest.mark.parametrize("command", ["status", "plan"])
 def test_two_thousand_seeds_are_read_and_planned_within_a_second(big: Playground, tmp_path: Path, command: str) -> None:
-    """Processor time, so that a busy machine does not count; the best of three."""
+    """The best of three, and beside it what the machine takes for something known."""
     output = tmp_path / "output"
-    taken = [processor_seconds(big, [command, "--env", "dev"], output) for _ in range(3)]
+    arguments = big.arguments(command, "--env", "dev")
+    known = [arguments[0], "-c", "import sqlalchemy"]
+    units, taken = zip(
+        *((processor_seconds(big, known, output), processor_seconds(big, arguments, output)) for _ in range(3)),
+        strict=True,
+    )
     assert output.read_text().count("202601") >= SEEDS
-    assert min(taken) < LIMIT, taken
+    assert min(taken) < LIMIT * min(units), (taken, units)

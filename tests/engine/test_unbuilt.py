@@ -12,7 +12,7 @@ from tdm_seed import chunked
 from tdm_seed.engine import Seeder
 from tdm_seed.errors import TdmSeedError
 from tdm_seed.loading import large
-from tests.engine.playground import Playground
+from tests.engine.playground import MANIFEST, Playground
 from tests.engine.test_chunks import Killed, Kills
 
 MANY = """
@@ -23,6 +23,14 @@ def upgrade(db):
 
 def downgrade(db):
     db.delete("item", where="id >= 100")
+"""
+
+
+CITIES = """
+transaction = "chunk"
+
+def upgrade(db):
+    db.load("city", ({"id": i, "name": "x", "country_code": "AT"} for i in range(100, 160)))
 """
 
 
@@ -101,6 +109,18 @@ def test_any_command_that_writes_builds_them(indexed: Playground, command: str) 
     assert [] == indexed.rows("SELECT * FROM seed_history_rebuild")
     indexed.upgrade()
     assert before == scheme(indexed)
+
+
+def test_a_reset_does_not_forget_where_rows_that_stay_point_to(play: Playground) -> None:
+    """Their foreign key may be down: it counts all the same, and nothing is emptied."""
+    play.seed("countries", 'def upgrade(db):\n    db.upsert("country", [{"code": "AT", "name": "Austria"}])\n')
+    play.seed("cities", CITIES)
+    play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["city"]\nscenarios'))
+    kill(play, "after chunk")
+    with pytest.raises(TdmSeedError, match="city"), play.seeder() as seeder:
+        seeder.reset(confirmed=True, empty=True)
+    assert [(1,)] == play.rows("SELECT count(*) FROM country WHERE code = 'AT'")
+    assert [(20,)] == play.rows("SELECT count(*) FROM city")
 
 
 def test_what_only_reads_tells_of_them(indexed: Playground) -> None:
