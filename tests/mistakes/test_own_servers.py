@@ -91,12 +91,13 @@ class Disk:
 
 
 @contextmanager
-def small_disk() -> Iterator[Disk]:
-    """A disk of four megabytes that the server's account may write to."""
+def small_disk(megabytes: int = 4) -> Iterator[Disk]:
+    """A disk that the server's account may write to."""
     folder = servers.scratch_directory()
     disk = folder / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, text=True)
+    size = f"size={megabytes}m"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", disk], capture_output=True, text=True)
     if mounted.returncode != 0:
         disk.rmdir()
         folder.rmdir()
@@ -153,6 +154,26 @@ def test_a_disk_that_is_full(
             finally:
                 run(f"DROP TABLESPACE {name}")
     assert "No space left on device" in error.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+@pytest.mark.parametrize("transaction", ["seed", "chunk"])
+def test_a_disk_without_room_for_a_table(
+    mysql_server: servers.Server, tmp_path: Path, transaction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table lies on it; the history and the server's logs do not."""
+    if mysql_server.pid is None:
+        pytest.skip("the server is given by the environment")
+    monkeypatch.setattr(chunked, "CHUNK", 5_000)
+    with small_disk(10) as disk, throwaway(mysql_server) as url:  # InnoDB takes four megabytes at a time
+        play = playground(tmp_path / "project", url)
+        item = "CREATE TABLE item (id INTEGER PRIMARY KEY, label VARCHAR(200))"
+        play.sql("DROP TABLE item", f"{item} DATA DIRECTORY = '{disk.path}'")
+        try:
+            error = fills_the_disk(play, transaction, disk)
+        finally:
+            play.sql("DROP TABLE item")
+    assert "The table 'item' is full" in error.message
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
