@@ -42,7 +42,8 @@ def cases(place: Place) -> Iterator[Case]:
     """Give each source against the client's own way, then what people write in Python today."""
     client = {"postgresql": clients.psql, "mysql": clients.mariadb, "sqlite": clients.sqlite_import}[place.database]
     for source in SOURCES:
-        yield Loading(place, source, client)
+        its_csv = source == "csv" and client is clients.psql
+        yield Loading(place, source, clients.psql_csv if its_csv else client)
     if place.database == "postgresql":
         yield Loading(place, "parquet", clients.psql_in_place)
     if place.database == "sqlite":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tdm_seed.dialects.columns import TOGETHER, Columns
 from tdm_seed.errors import SeedError
-from tdm_seed.loading.convert import converter
+from tdm_seed.loading.convert import CsvText, converter
 from tdm_seed.loading.fitting import at_once
 from tdm_seed.loading.references import Given
 from tdm_seed.loading.rows import Rows
@@ -53,7 +53,10 @@ class Conversion:
     def __init__(self, table: sa.Table, given: Sequence[Given], rows: Rows, digits: int | None = None) -> None:
         self._table, self._given, self._origin = table, given, rows.origin
         kinds = [(one.holds.type, bool(one.column.nullable)) for one in given]
-        self._at_once = [at_once(kind, digits, nullable=null, json_text=rows.json_text) for kind, null in kinds]
+        self._at_once = [
+            at_once(kind, digits, nullable=null, json_text=rows.json_text, of_csv=rows.of_csv) for kind, null in kinds
+        ]
+        self._of_csv = rows.of_csv
         self._converters = [
             converter(kind, nullable=null, digits=digits, json_text=rows.json_text) for kind, null in kinds
         ]
@@ -68,15 +71,19 @@ class Conversion:
         try:
             for column, quick, convert in zip(some.columns, self._at_once, self._converters, strict=True):
                 found = quick.converted(column) if written or not quick.writes else None
-                columns.append(list(map(convert, column)) if found is None else found)
+                columns.append(list(map(convert, self._marked(column))) if found is None else found)
         except (ValueError, TypeError, ArithmeticError):
             raise self._misfit(some) from None
         return columns
 
+    def _marked(self, values: Sequence[Any]) -> Iterable[Any]:
+        """Mark the fields of a CSV, where each is looked at by itself."""
+        return map(CsvText, values) if self._of_csv else values
+
     def _misfit(self, some: Slice) -> SeedError:
         """Find the first row that does not fit, among those that were converted together."""
         for number, values in zip(some.numbers, zip(*some.columns, strict=True), strict=True):
-            for one, convert, value in zip(self._given, self._converters, values, strict=True):
+            for one, convert, value in zip(self._given, self._converters, self._marked(values), strict=True):
                 try:
                     convert(value)
                 except (ValueError, TypeError, ArithmeticError) as error:

@@ -37,6 +37,8 @@ class AtOnce:
     mixed: Convert | None = None
     #: Whether an empty field of a CSV is empty text, and not NULL.
     takes_empty: bool = False
+    #: Whether all text is the field of a CSV.
+    of_csv: bool = False
 
     @property
     def writes(self) -> bool:
@@ -46,8 +48,9 @@ class AtOnce:
     def converted(self, column: Sequence[Any]) -> Sequence[Any] | None:
         """Give the column converted, or itself; None where its values must be looked at one by one."""
         kinds = set(map(type, column))
-        if CsvText in kinds and not self.takes_empty and "" in column:
-            column = [None if type(value) is CsvText and not value else value for value in column]
+        marked = str if self.of_csv else CsvText
+        if marked in kinds and not self.takes_empty and "" in column:
+            column = [None if type(value) is marked and not value else value for value in column]
             kinds = set(map(type, column))
         if type(None) not in kinds:
             return self._converted(kinds, column)
@@ -69,18 +72,23 @@ class AtOnce:
 
 
 def at_once(
-    kind: sa.types.TypeEngine[Any], digits: int | None, *, nullable: bool = True, json_text: bool = False
+    kind: sa.types.TypeEngine[Any],
+    digits: int | None,
+    *,
+    nullable: bool = True,
+    json_text: bool = False,
+    of_csv: bool = False,
 ) -> AtOnce:
     """Give how a column of this type is converted at once; the arguments are those of `converter`.
 
-    JSON becomes text.
+    JSON becomes text. ``of_csv`` says that all text is as `CsvText`, marked as such or not.
     """
     if isinstance(kind, sa.JSON):
-        return AtOnce(mixed=partial(_documents, str if json_text else CsvText))
+        return AtOnce(mixed=partial(_documents, str if json_text or of_csv else CsvText), of_csv=of_csv)
     takes_empty = not nullable and isinstance(kind, sa.String)
     known = _known(kind, digits)
     read = known.get(str)
-    return AtOnce({**known, CsvText: read} if read else known, takes_empty=takes_empty)
+    return AtOnce({**known, CsvText: read} if read else known, takes_empty=takes_empty, of_csv=of_csv)
 
 
 def _known(kind: sa.types.TypeEngine[Any], digits: int | None) -> dict[type, Convert]:
@@ -195,13 +203,23 @@ def _documents(texts: type[str], values: Sequence[Any]) -> Written | None:
     the word. ``texts`` is the type of those that are text already.
     """
     are_text = {issubclass(kind, texts) for kind in set(map(type, values))}
-    if are_text == {True}:
-        values = list(map(json.loads, values))
-    if len(are_text) > 1 or None in values:
+    found = _read_together(values) if are_text == {True} else values
+    if found is None or len(are_text) > 1 or None in found:
         return None
+    values = found
     listed = [_NAN] * (2 * len(values) - 1)
     listed[::2] = values
     together = _JSON.encode(listed)
     if together.count("NaN") != len(values) - 1 or "Infinity" in together:
         return None
     return Written(together[1:-1].split(", NaN, "))
+
+
+def _read_together(texts: Sequence[str]) -> list[Any] | None:
+    """Read documents as one list, too: all that is between two marks is one value, if no mark is anywhere else."""
+    together = ", NaN, ".join(texts)
+    if together.count("NaN") != len(texts) - 1:
+        return None
+    listed: list[Any] = json.loads(f"[{together}]", parse_constant=lambda _: _NAN)
+    apart = len(listed) == 2 * len(texts) - 1 and all(each is _NAN for each in listed[1::2])
+    return listed[::2] if apart else None

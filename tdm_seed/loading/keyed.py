@@ -41,7 +41,7 @@ def keyed(table: sa.Table, names: Sequence[str], key: Collection[str], rows: Row
         for number, values in rows.numbered:
             for place in places:
                 value = values[place]
-                if value is None or (not value and isinstance(value, CsvText) and place not in texts):
+                if value is None or (not value and (rows.of_csv or isinstance(value, CsvText)) and place not in texts):
                     raise refused(place, number)
             yield number, values
 

@@ -48,7 +48,7 @@ class Rows:
 
     ``batches`` are the same rows as columns, where they come as such: whoever takes them leaves ``numbered`` alone.
     ``text`` is the CSV that holds the same rows. ``json_text`` says that text for a JSON column is JSON: columns have
-    no other way to hold it.
+    no other way to hold it. ``of_csv`` says that every value is a field of a CSV, which is read as `CsvText` is.
     """
 
     columns: tuple[str, ...]
@@ -57,6 +57,7 @@ class Rows:
     batches: Batches | None = None
     text: Stretch | None = None
     json_text: bool = False
+    of_csv: bool = False
     #: How many rows of the same source came before these, which were loaded by themselves.
     before: int = 0
     #: About how many they are, where that can be told without reading them.
@@ -81,6 +82,8 @@ def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None
         return _of_columns(given, Origin())
     if columns is not None:
         return _of_sequences(given, columns)
+    if isinstance(given, RowsFile) and given.format == "csv":
+        return _of_csv(given)
     if isinstance(given, RowsFile):
         origin = Origin(given.shown, given.counts_lines)
         numbered: Iterator[tuple[int, Row]] = given.numbered()
@@ -101,8 +104,7 @@ def rows_of(given: Iterable[Any] | Columns, columns: Sequence[str] | None = None
             hint='Such as {"code": "AT", "name": "Austria"}.',
             **origin.place(first[0]),
         )
-    text = Stretch(given) if isinstance(given, RowsFile) and given.format == "csv" else None
-    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, text=text, expected=_expected(given))
+    return Rows(names, _tuples(chain((first,), numbered), names, origin), origin, expected=_expected(given))
 
 
 def held(rows: Rows, most: int) -> tuple[Rows, int]:
@@ -129,6 +131,16 @@ def _of_columns(given: Columns | Path, origin: Origin) -> Rows | None:
         return None
     numbered = enumerate(found.rows(), 1)
     return Rows(found.names, numbered, origin, found, json_text=True, expected=found.expected)
+
+
+def _of_csv(given: RowsFile) -> Rows | None:
+    """Take records as they are, which spares each of them a dict and each field a mark."""
+    header, records = given.records()
+    first = next(records, None)
+    if first is None:
+        return None
+    origin = Origin(given.shown, given.counts_lines)
+    return Rows(header, chain((first,), records), origin, text=Stretch(given), of_csv=True, expected=_expected(given))
 
 
 def _of_sequences(given: Iterable[Any], columns: Sequence[str]) -> Rows | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tdm_seed.errors import SeedError
 from tdm_seed.loading import columnar
@@ -18,6 +18,9 @@ from tdm_seed.loading.convert import CsvText
 from tdm_seed.loading.formats import format_of
 
 Row = Mapping[str, Any]
+#: What stands in a record of a CSV.
+Fields = tuple[str, ...]
+_Read = TypeVar("_Read")
 
 _OBJECT = 'A row is an object: {"column": value, …}.'
 _JSON = "Texts and names stand in double quotes, no comma stands behind the last part, and null is no value."
@@ -52,13 +55,22 @@ class RowsFile:
 
     def numbered(self) -> Iterator[tuple[int, Row]]:
         """Give each row with its line (CSV, JSON Lines) or its place in the list (JSON), from 1."""
-        yield from self._read({"csv": _csv, "json": _json, "jsonl": _jsonl}.get(self.format, _columnar)(self))
+        if self.format == "csv":
+            header, records = self.records()
+            yield from ((line, dict(zip(header, map(CsvText, fields), strict=True))) for line, fields in records)
+        else:
+            yield from self._read({"json": _json, "jsonl": _jsonl}.get(self.format, _columnar)(self))
 
-    def after(self, header: Sequence[str], size: int, lines: int) -> Iterator[tuple[int, Row]]:
-        """Give the rows of a CSV behind so many bytes, on which so many lines stand."""
+    def records(self) -> tuple[Fields, Iterator[tuple[int, Fields]]]:
+        """Give the header of a CSV, and its records, each with its line."""
+        records = self._read(_csv(self))
+        return next(records)[1], records
+
+    def after(self, header: Fields, size: int, lines: int) -> Iterator[tuple[int, Fields]]:
+        """Give the records of a CSV behind so many bytes, on which so many lines stand."""
         yield from self._read(_rest(self, header, size, lines))
 
-    def _read(self, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    def _read(self, rows: Iterator[_Read]) -> Iterator[_Read]:
         try:
             yield from rows
         except UnicodeDecodeError as error:
@@ -118,8 +130,8 @@ def _first_undecodable(source: RowsFile) -> int | None:
     return None
 
 
-def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
-    """Read RFC 4180 with a header line; quoted fields may span lines."""
+def _csv(source: RowsFile) -> Iterator[tuple[int, Fields]]:
+    """Read RFC 4180, the header first; quoted fields may span lines."""
     if csv.field_size_limit() < LARGEST_FIELD:
         csv.field_size_limit(LARGEST_FIELD)  # one for the process; raising it takes nothing away from others
     with open_text(source.path, source.shown, newline="") as stream:
@@ -136,10 +148,11 @@ def _csv(source: RowsFile) -> Iterator[tuple[int, Row]]:
                 hint="Such as: code,name. Below it, each line is a row.",
             )
         _check_header(header, source.shown)
+        yield 1, tuple(header)
         yield from _records(source, header, reader, 0)
 
 
-def _rest(source: RowsFile, header: Sequence[str], size: int, lines: int) -> Iterator[tuple[int, Row]]:
+def _rest(source: RowsFile, header: Fields, size: int, lines: int) -> Iterator[tuple[int, Fields]]:
     """Read the records behind so many bytes and lines."""
     with open_bytes(source.path, source.shown) as content:
         while size and (passed := content.read(min(size, 1 << 18))):
@@ -148,20 +161,21 @@ def _rest(source: RowsFile, header: Sequence[str], size: int, lines: int) -> Ite
             yield from _records(source, header, csv.reader(stream, strict=True), lines)
 
 
-def _records(source: RowsFile, header: Sequence[str], reader: Any, lines: int) -> Iterator[tuple[int, Row]]:
+def _records(source: RowsFile, header: Sequence[str], reader: Any, lines: int) -> Iterator[tuple[int, Fields]]:
     """Give what a reader reads from now on; it began behind so many lines."""
+    width = len(header)
     line = lines + reader.line_num + 1
     try:
         for fields in reader:
             if fields:
-                if len(fields) != len(header):
+                if len(fields) != width:
                     raise SeedError(
-                        f"{len(fields)} fields, but the header names {len(header)} columns",
+                        f"{len(fields)} fields, but the header names {width} columns",
                         file=source.shown,
                         line=line,
                         hint="Is a comma inside a value not quoted, or a quote not closed?",
                     )
-                yield line, dict(zip(header, map(CsvText, fields), strict=True))
+                yield line, tuple(fields)
             line = lines + reader.line_num + 1
     except csv.Error as error:
         raise _no_csv(source, line, error) from error

@@ -91,6 +91,24 @@ def test_what_is_converted_at_once_is_what_it_becomes_one_by_one(
         assert expected == shown(kind, found)
 
 
+@given(
+    kind=st.sampled_from(TYPES),
+    column=st.lists(TEXTS, min_size=1, max_size=4),
+    digits=st.sampled_from([None, 5, 15]),
+    nullable=st.booleans(),
+)
+@settings(max_examples=200)
+def test_fields_that_are_not_marked_are_read_as_those_that_are(
+    kind: sa.types.TypeEngine[Any], column: list[str], digits: int | None, nullable: bool
+) -> None:
+    """Where all text is known to come from a CSV."""
+    marked = at_once(kind, digits, nullable=nullable).converted(list(map(CsvText, column)))
+    found = at_once(kind, digits, nullable=nullable, of_csv=True).converted(column)
+    assert (found is None) == (marked is None)
+    if found is not None and marked is not None:
+        assert shown(kind, marked) == shown(kind, found)
+
+
 @pytest.mark.parametrize(
     ("kind", "column"),
     [
@@ -147,6 +165,19 @@ def test_fields_of_a_csv_are_read_at_once(kind: sa.types.TypeEngine[Any], field:
     assert found is not None
     assert found[0] is not None
     assert [found[0], None, found[0]] == list(found)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ['"a', 'b"'], ["[1", "2]"], ["1, 2", "[3", "4]"], ["[1", "2], null, 6"], ['"a', 'b", NaN, 3'], ["1", "NaN"],
+        ["1", "Infinity"], ["1", "2, 3"], ["{", "}"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_documents_are_read_together_only_where_each_is_one(fields: list[str]) -> None:
+    """Whatever they would be when they are joined."""
+    assert at_once(sa.JSON(), None, of_csv=True).converted(fields) is None
 
 
 def test_documents_are_told_to_be_text() -> None:
