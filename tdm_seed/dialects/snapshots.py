@@ -150,6 +150,10 @@ class Snapshots:
     def end_swap(self, url: URL, application: str, claim: Claim) -> None:
         """Let what ``half_swapped`` has found take the place of the database."""
 
+    def cut_off(self, connection: Connection) -> bool:
+        """Tell whether a restore was cut off half-way in the database at hand, so that the store has to tidy."""
+        return False
+
     def fingerprint(self, connection: Connection, own: Collection[str]) -> str:
         """Digest the catalogue by one query: all that migrations make, but neither rows nor where sequences are.
 

@@ -17,6 +17,7 @@ from tdm_seed import __version__
 from tdm_seed.checkpoints import Checkpoints
 from tdm_seed.dialects import resolve
 from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.dialects.snapshots import Store
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.engine.progress import Progress
 from tdm_seed.environments import Environment, hosts, resolve_url
@@ -157,7 +158,33 @@ class Session:
         """Be the only runner on this database, which is made now if it is a file that is not there yet."""
         with self._made(dry_run), self.translated(), self._held(dry_run) as lock:
             self.schema.forget()  # somebody may have migrated while we waited
+            self._go_on(dry_run)
             yield lock
+
+    def _go_on(self, dry_run: bool) -> None:
+        """Restore what a restore that was cut off has left half restored.
+
+        Raises:
+            DatabaseError: in a dry run, which would take that back.
+        """
+        with self.reading():
+            if not self.dialect.cut_off(self.connection):
+                return
+        if dry_run:
+            raise DatabaseError(
+                "a restore of a snapshot was cut off, so this database is half of one",
+                hint="Any command that writes begins with restoring the rest.",
+            )
+        self.store().tidy()
+
+    def store(self) -> Store:
+        """Give the snapshots of this database.
+
+        Raises:
+            UsageError: there are none on such a database.
+        """
+        with self.reading():
+            return self.dialect.store(self.url, self.connection, self.application, self.progress.reached)
 
     def _held(self, dry_run: bool) -> AbstractContextManager[HeldLock]:
         return self.dialect.lock(self.connection, self.claim(dry_run=dry_run))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from tdm_seed.dialects.snapshots import Snapshot, Store
+from tdm_seed.dialects.snapshots import Snapshot
 from tdm_seed.engine import reset
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.session import Session
@@ -51,7 +51,7 @@ class Snapshotting:
         """
         session = self._session
         reset.refuse(self.environment)
-        store = _store(session)
+        store = session.store()
         now = key(session, self.seeds, clock(self.environment, session.entries()))
         with session.translated():
             if not again and (found := saving.there(store, now)):
@@ -69,7 +69,7 @@ class Snapshotting:
     def snapshots(self: _Seeder) -> list[Snapshot]:
         """List the snapshots that this tool has made on the server, and write nothing; those of others are not told."""
         with self._session.translated():
-            return _store(self._session).snapshots()
+            return self._session.store().snapshots()
 
     def snapshot_key(self: _Seeder) -> str:
         """Give the key of a snapshot of what a reset would make now."""
@@ -86,7 +86,7 @@ class Snapshotting:
         session = self._session
         restoring.check(session, session.entries(), adopt=adopt)
         with session.translated():
-            return restoring.choose(session, _store(session), _fresh(self))
+            return restoring.choose(session, session.store(), _fresh(self))
 
     def restore(self: _Seeder, *, confirmed: bool = False, force: bool = False, adopt: bool = False) -> Restored:
         """Put the newest snapshot of what the environment is now in the place of the whole database.
@@ -102,7 +102,7 @@ class Snapshotting:
         session, begun = self._session, time.monotonic()
         started = datetime.now(UTC)
         reset.refuse(self.environment)
-        store, now = _store(session), _fresh(self)
+        store, now = session.store(), _fresh(self)
         with session.translated(), saving.alone(session, store):
             store.tidy()
             with saving.looking(session):
@@ -125,7 +125,7 @@ class Snapshotting:
             UsageError: there are no snapshots on this database.
         """
         session = self._session
-        store, now = _store(session), _fresh(self)
+        store, now = session.store(), _fresh(self)
         with session.translated(), saving.alone(session, store):
             store.tidy()
             found = store.snapshots()
@@ -134,10 +134,6 @@ class Snapshotting:
             for each in doomed:
                 store.drop(each)
             return doomed
-
-
-def _store(session: Session) -> Store:
-    return session.dialect.store(session.url, session.connection, session.application, session.progress.reached)
 
 
 def _fresh(seeder: _Seeder) -> Key:
