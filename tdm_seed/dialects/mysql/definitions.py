@@ -27,7 +27,7 @@ _LISTED: Final = (
 )
 _COLUMNS = sa.text(
     "SELECT column_name FROM information_schema.columns WHERE table_schema = :schema AND table_name = :name "
-    "AND extra NOT LIKE '%GENERATED' ORDER BY ordinal_position"
+    "AND extra NOT LIKE '% GENERATED%' ORDER BY ordinal_position"
 )
 
 
