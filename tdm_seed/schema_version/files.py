@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import warnings
 from pathlib import Path
 
+from tdm_seed.errors import UsageError
 from tdm_seed.schema_version.location import Location
 
 _NOT_PLAIN = (":", "%(", "{")
@@ -47,11 +49,18 @@ def _plainly(location: Location) -> list[Path] | None:
 def _by_alembic(location: Location) -> list[Path]:
     """Ask Alembic, for a folder of a package, several folders, or ``pyproject.toml``."""
     from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
 
     from tdm_seed.schema_version.surroundings import importing
 
     prepared = location.prepare()
-    with importing(prepared):
-        directory = ScriptDirectory.from_config(prepared.config)
+    with importing(prepared), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # how it separates paths is the user's affair
+        try:
+            directory = ScriptDirectory.from_config(prepared.config)
+        except CommandError as error:
+            raise UsageError(
+                f"Alembic cannot find the migrations: {error}", hint="Correct its script_location.", file=location.file
+            ) from error
     places = [directory.dir, *(directory.version_locations or ())]
     return [path for place in places if (path := prepared.base / str(place)).is_dir()]

@@ -23,7 +23,7 @@ def test_a_restored_database_is_what_was_saved(play: Playground) -> None:
         spoil(play)
         assert before != state(play)
         restored = seeder.restore(confirmed=True)
-        assert [] == [step for step in seeder.plan().steps]
+        assert () == seeder.plan().steps
         entries = seeder.history()
     assert saved.snapshot.name == restored.snapshot.name
     assert before == state(play)

@@ -16,7 +16,7 @@ from tests.engine.playground import Playground
 
 AROUND = sa.text(
     "SELECT pg_get_userbyid(datdba), datacl::text, datconnlimit, shobj_description(d.oid, 'pg_database'), "
-    "(SELECT array_agg(setconfig || pg_get_userbyid(setrole)::text ORDER BY setrole)::text "
+    "(SELECT string_agg(setrole || setconfig::text, chr(10) ORDER BY setrole) "
     "FROM pg_db_role_setting WHERE setdatabase = d.oid), datistemplate, datallowconn FROM pg_database d "
     "WHERE datname = :name"
 )
