@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -41,7 +41,7 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _commands(before: str, group: click.Group, known: list[str | None]) -> Iterator[str]:
+def _commands(before: str, group: click.Group, known: Sequence[str | None]) -> Iterator[str]:
     """Write the commands of a group, each with those that it is a group of behind it."""
     for name, command in sorted(group.commands.items()):
         if not command.hidden:
