@@ -115,7 +115,8 @@ class Session:
 
     def _connect(self, url: URL) -> None:
         try:
-            self.engine = self.dialect.engine(url, self.application)
+            if not hasattr(self, "engine") or self.engine.url != url:
+                self.engine = self.dialect.engine(url, self.application)
             self.connection = self.engine.connect()
         except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error, url) from error

@@ -50,6 +50,7 @@ class Templates:
         self._application = application
         self._reached = reached
         self._found: str | None = None
+        self._engines: dict[str, Engine] = {}
 
     @property
     def database(self) -> str:
@@ -177,7 +178,10 @@ class Templates:
             )
 
     def _at(self, database: str) -> Engine:
-        return self._engine(self._url.set(database=database), self._application)
+        """Make one engine for each database: its first connection asks the server five things about itself."""
+        if database not in self._engines:
+            self._engines[database] = self._engine(self._url.set(database=database), self._application)
+        return self._engines[database]
 
     @contextmanager
     def _open(self, database: str) -> Iterator[Connection]:
