@@ -14,7 +14,7 @@ from tdm_seed.errors import Locked
 #: the database and waits for us.
 _PATIENCE: Final = 1.0
 _RUNNERS: Final = 5.0
-_POLL: Final = 0.02
+_POLL: Final = 0.002
 _SHOWN: Final = 5
 
 _OTHERS = sa.text(
