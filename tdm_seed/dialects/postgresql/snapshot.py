@@ -21,9 +21,9 @@ from tdm_seed.errors import DatabaseError
 #: Where one connects to make, rename or drop another database. The second is what a plain CREATE DATABASE copies, which
 #: fails while somebody is connected to it: only where the first is not to be had.
 _MAINTENANCE: Final = ("postgres", "template1")
-#: From this size on the server copies files, which costs two checkpoints but no WAL. Seen on 15.18: at 8 MB 31 ms by
-#: WAL for 71 by files, at 50 MB 87 for 90, at 270 MB 470 for 190.
-FILES_FROM: Final = 48 << 20
+#: From this size on the server copies files, which costs two checkpoints but no WAL. Seen on 15.18 without fsync, the
+#: least of five: 7 MiB 62 ms by WAL and 56 by files, 23 MiB 121 and 101, 54 MiB 306 and 191, 164 MiB 301 and 97.
+FILES_FROM: Final = 24 << 20
 
 _KNOWN = sa.text(
     "SELECT datname, shobj_description(oid, 'pg_database') AS said, datconnlimit, "
