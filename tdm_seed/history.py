@@ -17,6 +17,9 @@ from tdm_seed.values import Applied, Changes, Layer, State
 
 #: Stands in the place of a seed where an entry is about the whole database: a reset, or another environment's name.
 EVERY_SEED = "*"
+#: The checksum of a reset that has emptied the database. One that brought the seeded state back by itself has the key
+#: of what it brought back, and what was applied before it still is.
+_EMPTIED = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class History:
         if not self.exists(connection):
             return []
         columns = self.table.c
-        is_reset = sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value)
+        is_reset = sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value, columns.checksum == _EMPTIED)
         reset = connection.scalar(sa.select(columns.id).where(is_reset).order_by(columns.id.desc()).limit(1))
         query = sa.select(self.table).where(columns.id >= (reset or 0)).order_by(columns.id)
         return [_read(row) for row in connection.execute(query).mappings()]
@@ -143,7 +146,7 @@ class History:
         for row in rows:
             if row.seed == seed:
                 return row.id, State(row.state)
-            if row.state == State.RESET:
+            if row.state == State.RESET and row.checksum == _EMPTIED:
                 return None
         return None
 
@@ -152,10 +155,12 @@ class History:
         connection.execute(self._insert, _write(entry))
 
     @cached_property
-    def _last(self) -> sa.Select[tuple[int, str, str]]:
+    def _last(self) -> sa.Select[tuple[int, str, str, str]]:
         columns = self.table.c
         named = columns.seed.in_(sa.bindparam("names", expanding=True))
-        query = sa.select(columns.id, columns.seed, columns.state).where(named, columns.id > sa.bindparam("reset"))
+        query = sa.select(columns.id, columns.seed, columns.state, columns.checksum).where(
+            named, columns.id > sa.bindparam("reset")
+        )
         return query.order_by(columns.id.desc())
 
     @cached_property
@@ -170,14 +175,19 @@ def states(entries: Iterable[Applied]) -> dict[str, Applied]:
 
 def last_reset(entries: Iterable[Applied]) -> int:
     """Give the number of the last reset's entry, 0 without one."""
-    return max((entry.id or 0 for entry in entries if entry.state is State.RESET), default=0)
+    return max((entry.id or 0 for entry in entries if has_emptied(entry)), default=0)
+
+
+def has_emptied(entry: Applied) -> bool:
+    """Tell whether an entry is that of a reset behind which nothing is applied."""
+    return entry.state is State.RESET and entry.checksum == _EMPTIED
 
 
 def since_reset(entries: Iterable[Applied]) -> list[Applied]:
     """Keep the entries behind the last reset of the database."""
     kept: list[Applied] = []
     for entry in entries:
-        if entry.state is State.RESET:
+        if has_emptied(entry):
             kept.clear()
         else:
             kept.append(entry)

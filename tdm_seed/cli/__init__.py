@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from tdm_seed import __version__
-from tdm_seed.cli import agreeing, checking, creating, reading, resetting, writing
+from tdm_seed.cli import agreeing, checking, creating, reading, resetting, snapshots, writing
 
 _HELP = """Version the data that your schema needs.
 
@@ -30,7 +30,7 @@ def tdm_seed() -> None:
     """Hold the commands."""
 
 
-for _group in (creating, writing, resetting, reading, agreeing, checking):
+for _group in (creating, writing, resetting, snapshots, reading, agreeing, checking):
     for _command in _group.COMMANDS:
         tdm_seed.add_command(_command)
 

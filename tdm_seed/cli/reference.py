@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -37,14 +37,22 @@ def reference() -> str:
 
     shared = _options(every)
     known = [option.name for option in shared]
-    commands = [command for _, command in sorted(tdm_seed.commands.items()) if not command.hidden]
-    parts = [_TOP, *(_command(command, known) for command in commands), _COMMON + "\n" + _table(shared)]
+    parts = [_TOP, *_commands("tdm-seed", tdm_seed, known), _COMMON + "\n" + _table(shared)]
     return "\n".join(parts)
 
 
-def _command(command: click.Command, known: Iterable[str | None]) -> str:
+def _commands(before: str, group: click.Group, known: Sequence[str | None]) -> Iterator[str]:
+    """Write the commands of a group, each with those that it is a group of behind it."""
+    for name, command in sorted(group.commands.items()):
+        if not command.hidden:
+            yield _command(before, command, known)
+        if isinstance(command, click.Group):
+            yield from _commands(f"{before} {name}", command, known)
+
+
+def _command(before: str, command: click.Command, known: Iterable[str | None]) -> str:
     arguments = [argument.make_metavar(click.Context(command)) for argument in _arguments(command)]
-    heading = f"## `{' '.join(['tdm-seed', command.name or '', *arguments])}`"
+    heading = f"## `{' '.join([before, command.name or '', *arguments])}`"
     text = inspect.cleandoc(command.help or "")
     own = [option for option in _options(command) if option.name not in known]
     return "\n\n".join([heading, text, *([_table(own)] if own else [])]).rstrip("\n") + "\n"

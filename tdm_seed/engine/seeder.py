@@ -14,20 +14,22 @@ from tdm_seed.engine import baseline, check, digest, downgrade, label, preflight
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.promise import Promise
+from tdm_seed.engine.selection import selection
 from tdm_seed.engine.session import Session
+from tdm_seed.engine.snapshots import Snapshotting
 from tdm_seed.environments import hosts
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import Stopped, TdmSeedError, UsageError
 from tdm_seed.history import last_reset, states
 from tdm_seed.revisions import discover
-from tdm_seed.revisions.plan import Selection, plan, sank
+from tdm_seed.revisions.plan import plan, sank
 from tdm_seed.values import Action, Applied, Circular, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
     from tdm_seed.environments import Environment
 
 
-class Seeder:
+class Seeder(Snapshotting):
     """Brings the seeds of one environment into its database, as a context manager that holds the connection.
 
     ``lock_timeout`` is how many seconds a writing command waits for another runner. Reading commands take no lock and
@@ -334,17 +336,10 @@ class Seeder:
         again: Iterable[str],
         sunk: frozenset[str],
     ) -> Plan:
-        environment = self.environment
         return plan(
             self.seeds,
             states(entries),
-            selection=Selection(
-                environment.name,
-                environment.layers,
-                environment.scenarios,
-                environment.protected,
-                **environment.place("scenarios"),
-            ),
+            selection=selection(self.environment),
             schema_revisions=self._session.schema_revisions(heads),
             dialect_names=self._session.names,
             targets=targets,

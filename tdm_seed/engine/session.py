@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,11 @@ from tdm_seed import __version__
 from tdm_seed.checkpoints import Checkpoints
 from tdm_seed.dialects import resolve
 from tdm_seed.dialects.base import Dialect, HeldLock
+from tdm_seed.dialects.snapshots import Store
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.engine.progress import Progress
 from tdm_seed.environments import Environment, hosts, resolve_url
-from tdm_seed.errors import UsageError
+from tdm_seed.errors import DatabaseError, UsageError
 from tdm_seed.history import History
 from tdm_seed.journal import Journal
 from tdm_seed.schema import Schema
@@ -79,14 +80,43 @@ class Session:
         self.checkpoints = Checkpoints(self.history.checkpoint_table, project.history_schema)
         self.journal = Journal(self.history.journal_table, project.history_schema)
         self.schema_version = SchemaVersion.of(project)
-        empty = self.dialect.standing_in(self.url)
-        self._connect(empty or self.url)
-        self.stands_in = empty is not None
+        self.connect()
         return self
+
+    def connect(self) -> None:
+        """Connect, to what stands in for the database where a file is not there yet or a restore was cut off.
+
+        Raises:
+            DatabaseError: no server, wrong password, no such database, no privilege.
+        """
+        other = self.dialect.standing_in(self.url)
+        try:
+            self._connect(other or self.url)
+        except DatabaseError as error:
+            other = self.dialect.half_swapped(self.url, self.application, self.claim(), error)
+            if other is None:
+                raise
+            self._connect(other)
+        self.stands_in = other not in (None, self.url)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Be connected to nothing during the block."""
+        self.close()
+        try:
+            yield
+        finally:
+            self.connect()
+
+    @property
+    def application(self) -> str:
+        """What a server's list of sessions shows."""
+        return f"tdm-seed {socket.gethostname()[:40]} pid {os.getpid()}"
 
     def _connect(self, url: URL) -> None:
         try:
-            self.engine = self.dialect.engine(url, f"tdm-seed {socket.gethostname()[:40]} pid {os.getpid()}")
+            if not hasattr(self, "engine") or self.engine.url != url:
+                self.engine = self.dialect.engine(url, self.application)
             self.connection = self.engine.connect()
         except self.dialect.driver_errors as error:
             raise self.dialect.translate_error(error, url) from error
@@ -127,24 +157,54 @@ class Session:
     @contextmanager
     def lock(self, *, dry_run: bool = False) -> Iterator[HeldLock]:
         """Be the only runner on this database, which is made now if it is a file that is not there yet."""
-        with self._made(dry_run), self.translated():
-            claim = Claim(
-                self.history.qualified_name,
-                socket.gethostname(),
-                os.getpid(),
-                self.lock_timeout,
-                self.progress.waiting,
-                dry_run,
+        with self._made(dry_run), self.translated(), self._held(dry_run) as lock:
+            self.schema.forget()  # somebody may have migrated while we waited
+            self._go_on(dry_run)
+            yield lock
+
+    def _go_on(self, dry_run: bool) -> None:
+        """Restore what a restore that was cut off has left half restored.
+
+        Raises:
+            DatabaseError: in a dry run, which would take that back.
+        """
+        with self.reading():
+            if not self.dialect.cut_off(self.connection):
+                return
+        if dry_run:
+            raise DatabaseError(
+                "a restore of a snapshot was cut off, so this database is half of one",
+                hint="Any command that writes begins with restoring the rest.",
             )
-            with self.dialect.lock(self.connection, claim) as lock:
-                self.schema.forget()  # somebody may have migrated while we waited
-                yield lock
+        self.store().tidy()
+
+    def store(self) -> Store:
+        """Give the snapshots of this database.
+
+        Raises:
+            UsageError: there are none on such a database.
+        """
+        with self.reading():
+            return self.dialect.store(self.url, self.connection, self.application, self.progress.reached)
+
+    def _held(self, dry_run: bool) -> AbstractContextManager[HeldLock]:
+        return self.dialect.lock(self.connection, self.claim(dry_run=dry_run))
+
+    def claim(self, *, dry_run: bool = False) -> Claim:
+        """Say who asks for a lock, and how long we wait."""
+        key, host = self.history.qualified_name, socket.gethostname()
+        return Claim(key, host, os.getpid(), self.lock_timeout, self.progress.waiting, dry_run)
 
     @contextmanager
     def _made(self, dry_run: bool) -> Iterator[None]:
         """Make the file where there is none, and take it away where the block writes nothing to it."""
-        file = self.dialect.file(self.url) if self.stands_in and not dry_run else None
-        if file is None:
+        if dry_run or not self.stands_in:
+            yield
+            return
+        file = self.dialect.file(self.url)
+        if file is None:  # a restore was cut off behind its point of no return
+            with self.away():
+                self.dialect.end_swap(self.url, self.application, self.claim())
             yield
             return
         self.close()
@@ -156,9 +216,7 @@ class Session:
             if file.exists() and not file.stat().st_size:
                 self.close()
                 file.unlink()
-                empty = self.dialect.standing_in(self.url)
-                self._connect(empty or self.url)
-                self.stands_in = empty is not None
+                self.connect()
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -35,12 +35,18 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
 
 def test_the_reference_names_every_command_and_option() -> None:
     """So that the page above cannot be complete by leaving something out."""
-    from click import Option
+    from click import Group, Option
 
     from tdm_seed.cli import tdm_seed as commands
 
     text = reference()
-    for name, command in commands.commands.items():
+    nested = {
+        f"{name} {below}": command
+        for name, group in commands.commands.items()
+        if isinstance(group, Group)
+        for below, command in group.commands.items()
+    }
+    for name, command in (commands.commands | nested).items():
         if not command.hidden:
             assert f"## `tdm-seed {name}" in text
             for parameter in command.params:
@@ -85,6 +91,9 @@ RUN = {
     "repair": "repair",
     "check": "check --env test",
     "reset": "reset --env test",
+    "snapshot": "upgrade --migrate --env test --quiet && tdm-seed snapshot save --env test",
+    "snapshots": "snapshot list --env test",
+    "prune": "snapshot prune --env test",
     "plan": "plan --again countries",
     "status": "status",
     "history": "history",
@@ -109,7 +118,7 @@ def test_every_command_has_its_object_on_the_page() -> None:
 def test_the_objects_on_the_page_have_the_keys_of_real_ones(name: str, shop: Path, tmp_path: Path) -> None:
     """All of them, at every depth, with values of the same kind; and the JSON Schema says the same of both."""
     written = next(json.loads(block.text) for block in blocks(DOCS / "json.md") if block.words[1] == name)
-    if name in ("init", "revision"):  # they write files
+    if name in ("init", "revision", "snapshot"):  # they write files, or want a database that is up to date
         shop = copy_shop(tmp_path / "shop")
     found = _json(shop, RUN[name])
     assert [] == list(_differences(written, found, name))

@@ -19,6 +19,7 @@ from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, rebuild, reflected
 from tdm_seed.dialects.mysql import columns as columnar
+from tdm_seed.dialects.mysql.copies import Copies
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
@@ -42,7 +43,7 @@ _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 _PATIENCE = 1
 
 
-class MySQL(Dialect):
+class MySQL(Dialect, Copies):
     """MySQL 8 and MariaDB 10.6 and later."""
 
     name: ClassVar[str] = "mysql"

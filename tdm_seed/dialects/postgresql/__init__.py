@@ -29,6 +29,7 @@ from tdm_seed.dialects.postgresql import (
     staging,
     text,
 )
+from tdm_seed.dialects.postgresql.copies import Copies
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.postgresql.freeze import can_freeze_own
 from tdm_seed.dialects.postgresql.own_keys import OwnKeys
@@ -67,7 +68,7 @@ def _session_of(connection: Connection) -> int:
     return found
 
 
-class PostgreSQL(Rebuilds, OwnKeys, Dialect):
+class PostgreSQL(Rebuilds, OwnKeys, Dialect, Copies):
     """PostgreSQL 13 and later."""
 
     name: ClassVar[str] = "postgresql"

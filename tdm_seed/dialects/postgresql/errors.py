@@ -61,6 +61,8 @@ def translate(error: psycopg.Error, url: URL | None) -> TdmSeedError:
         message += f": {diagnostics.message_detail}"
     if isinstance(error, (errors.LockNotAvailable, errors.DeadlockDetected)):
         return Locked(message, hint="Another session works on the same rows. Try again when it is done.")
+    if isinstance(error, errors.ObjectInUse):
+        return Locked(message, hint="Close the connections to it. What copies or replaces a database takes --force.")
     cut = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
     if cut or isinstance(error, (errors.AdminShutdown, errors.CrashShutdown)):
         return DatabaseError(

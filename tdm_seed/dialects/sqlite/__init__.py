@@ -18,6 +18,7 @@ from tdm_seed.dialects.file_lock import file_lock
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.sqlite import columns as columnar
 from tdm_seed.dialects.sqlite import foreign_keys, insert, rebuild, reflected, script
+from tdm_seed.dialects.sqlite.copies import Copies
 from tdm_seed.dialects.sqlite.deferred import Deferred, driver_of
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.sqlite.hearing import Heard
@@ -43,7 +44,7 @@ def _tables(connection: Connection, kind: str) -> list[str]:
     return list(connection.scalars(sa.text(_KINDS), {"kind": kind})) if _KNOWS_KINDS else []
 
 
-class SQLite(Deferred, Dialect):
+class SQLite(Deferred, Dialect, Copies):
     """SQLite through the standard library's ``sqlite3``."""
 
     name: ClassVar[str] = "sqlite"

@@ -1,0 +1,238 @@
+"""Snapshots as databases beside the one at hand: rows in tables of their own, all else as statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Final
+
+import pymysql
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from tdm_seed.dialects.mysql import definitions
+from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
+from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
+from tdm_seed.dialects.waiting import Claim
+from tdm_seed.errors import DatabaseError
+
+#: The table by which a snapshot is known; its row number 0, written last, is the mark.
+TABLE: Final = "tdm_seed_snapshot"
+#: The table in a database that is being restored, which names the snapshot. While it is there, nothing else counts.
+RESTORING: Final = "tdm_seed_restoring"
+_DENIED: Final = (1044, 1142, 1227)
+#: Seconds that a statement waits for those who use a table.
+_PATIENCE: Final = 60
+
+_KNOWN = sa.text(
+    "SELECT m.table_schema AS name, (SELECT sum(t.data_length + t.index_length) FROM information_schema.tables t "
+    "WHERE t.table_schema = m.table_schema) AS size FROM information_schema.tables m "
+    f"WHERE m.table_name = '{TABLE}' AND m.table_schema LIKE 'tdm\\\\_seed\\\\_%' ORDER BY 1"
+)
+_TABLES = sa.text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
+
+
+class Siblings:
+    """The store of a MySQL or MariaDB server, for one of its databases."""
+
+    def __init__(self, engine: Engine, database: str, reached: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._database = database
+        self._reached = reached
+
+    @property
+    def database(self) -> str:
+        """The name of the database."""
+        return self._database
+
+    def lock(self, claim: Claim) -> AbstractContextManager[object]:
+        """Need none: whoever works with snapshots of a database is its runner."""
+        return nullcontext()
+
+    def snapshots(self) -> list[Snapshot]:
+        """List the databases in which our table is."""
+        with self._connected() as connection:
+            found = connection.execute(_KNOWN).all()
+            return [Snapshot(row.name, _mark(connection, row.name), int(row.size or 0)) for row in found]
+
+    def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
+        """Copy rows in one transaction that reads each table as nobody changes it, and write the mark last."""
+        name = name_of(self._database, key)
+        with self._connected() as connection:
+            self._drop(connection, name)
+            self._begin(connection, name)
+            try:
+                found = definitions.read(connection)
+                tables = [each.name for each in found if each.kind == "TABLE"]
+                for place, table in enumerate(tables):
+                    run(connection, f"CREATE TABLE {quoted(name)}.t{place} LIKE {quoted(table)}")
+                self._reached("before copy")
+                with _transaction(connection):
+                    pairs = ((self._database, table, name, f"t{place}") for place, table in enumerate(tables))
+                    for _ in definitions.copy_rows(connection, pairs):
+                        pass
+                    self._write(connection, name, found)
+                    mark = describe(connection)
+                self._reached("before mark")
+                self._note(connection, name, mark)
+            except Exception:
+                connection.rollback()
+                with suppress(sa.exc.DBAPIError):
+                    self._drop(connection, name)
+                raise
+        self._reached("after mark")
+        return next(each for each in self.snapshots() if each.name == name)
+
+    def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
+        """Drop everything and make it again; a table that says so is there from before the first to after the last."""
+        with self._connected() as connection:
+            run(connection, f"CREATE TABLE {RESTORING} (snapshot VARCHAR(64) NOT NULL)")
+            run(connection, f"INSERT INTO {RESTORING} VALUES ('{snapshot.name}')")
+            connection.commit()
+            try:
+                self._replay(connection, snapshot.name)
+                with _transaction(connection):
+                    finish(connection)
+            except sa.exc.DBAPIError as error:
+                raise self._undone(error) from error
+            self._reached("before end")
+            run(connection, f"DROP TABLE {RESTORING}")
+
+    def drop(self, snapshot: Snapshot) -> None:
+        """Take the mark away first, so that what is left is half of one."""
+        with self._connected() as connection:
+            self._drop(connection, snapshot.name)
+
+    def tidy(self) -> None:
+        """Drop snapshots of this database without a mark, and go on with a restore that was cut off."""
+        with self._connected() as connection:
+            if _has(connection, self._database, RESTORING):
+                name = run(connection, f"SELECT snapshot FROM {RESTORING}").scalar()
+                if name is not None:
+                    self._refuse_lost(connection, name)
+                    self._replay(connection, name)
+                run(connection, f"DROP TABLE {RESTORING}")
+        for each in self.snapshots():
+            if not each.complete and each.name.startswith(name_of(self._database)):
+                self.drop(each)
+
+    def _refuse_lost(self, connection: Connection, name: str) -> None:
+        if _mark(connection, name) is None:
+            raise DatabaseError(
+                f"a restore of the snapshot {name} was cut off, and that is gone now, so this database is half of one",
+                hint=f"Make it anew: DROP DATABASE {quoted(self._database)}, create it, then `tdm-seed upgrade`.",
+            )
+
+    def _undone(self, error: sa.exc.DBAPIError) -> DatabaseError:
+        said = " ".join(str(error.orig.args[-1] if error.orig and error.orig.args else error).split())
+        return DatabaseError(
+            f"the database is restored in part only: {said}",
+            hint="Every command that writes begins with going on. What stands in the way has to go, such as a session "
+            "that uses one of the tables, or a right that this user lacks.",
+        )
+
+    def _replay(self, connection: Connection, name: str) -> None:
+        found = _definitions(connection, name)
+        tables = [each for each in found if each.kind == "TABLE"]
+        definitions.drop_all(connection)
+        self._reached("after drop")
+        definitions.make(connection, (each for each in found if each.kind == "SEQUENCE"))
+        definitions.make(connection, tables)
+        run(connection, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
+        self._reached("before rows")
+        with _transaction(connection):
+            pairs = ((name, f"t{place}", self._database, each.name) for place, each in enumerate(tables))
+            for _ in definitions.copy_rows(connection, pairs):
+                pass
+        self._reached("after rows")
+        definitions.make(connection, (each for each in found if each.kind not in ("SEQUENCE", "TABLE")))
+
+    def _begin(self, connection: Connection, name: str) -> None:
+        """Make the database and the table by which it is known for ours.
+
+        Raises:
+            DatabaseError: this user may not, or a database of this name is somebody else's.
+        """
+        try:
+            run(connection, f"CREATE DATABASE IF NOT EXISTS {quoted(name)}")
+            if others := connection.scalars(_TABLES, {"name": name}).all():
+                raise DatabaseError(
+                    f"the database {name} is not ours: it holds the table {others[0]}", hint="Drop or rename it."
+                )
+            run(
+                connection,
+                f"CREATE TABLE {quoted(name)}.{TABLE} (place INT PRIMARY KEY, kind VARCHAR(20) NOT NULL, "
+                "name VARCHAR(64) NOT NULL, statement LONGTEXT NOT NULL, mode TEXT NOT NULL, number BIGINT) "
+                "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            )
+        except sa.exc.DBAPIError as error:
+            if isinstance(error.orig, pymysql.Error) and error.orig.args[0] in _DENIED:
+                raise DatabaseError(
+                    "this user may not create databases of the name that snapshots have",
+                    hint="GRANT ALL ON `tdm\\_seed\\_%`.* to it; without it, `tdm-seed reset` empties the database and "
+                    "seeds it again.",
+                ) from error
+            raise
+
+    def _write(self, connection: Connection, name: str, found: list[Definition]) -> None:
+        values = ":place, :kind, :name, :statement, :mode, :number"
+        insert = sa.text(f"INSERT INTO {quoted(name)}.{TABLE} VALUES ({values})")
+        connection.execute(insert, [{"place": place, **vars(each)} for place, each in enumerate(found, 1)])
+
+    def _note(self, connection: Connection, name: str, mark: Mark) -> None:
+        insert = sa.text(f"INSERT INTO {quoted(name)}.{TABLE} VALUES (0, 'MARK', '', :mark, '', NULL)")
+        with _transaction(connection):
+            connection.execute(insert, {"mark": mark.written()})
+
+    def _drop(self, connection: Connection, name: str) -> None:
+        if not _has(connection, name, TABLE):
+            return
+        run(connection, f"DELETE FROM {quoted(name)}.{TABLE} WHERE place = 0")
+        connection.commit()
+        if tables := [each for each in connection.scalars(_TABLES, {"name": name}) if each != TABLE]:
+            run(connection, f"DROP TABLE {', '.join(f'{quoted(name)}.{quoted(each)}' for each in tables)}")
+        run(connection, f"DROP DATABASE {quoted(name)}")
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Connect without checks of keys, which the rows have passed, and without strictness about old values."""
+        with self._engine.connect() as connection:
+            checks = ", check_constraint_checks = 0" if getattr(connection.dialect, "is_mariadb", False) else ""
+            run(
+                connection,
+                "SET SESSION foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', "
+                f"lock_wait_timeout = {_PATIENCE}{checks}",
+            )
+            run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.commit()
+            yield connection
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[None]:
+    """Begin, whatever has been read before."""
+    connection.rollback()
+    with connection.begin():
+        yield
+
+
+def _has(connection: Connection, schema: str, table: str) -> bool:
+    query = sa.text("SELECT 1 FROM information_schema.tables WHERE table_schema = :schema AND table_name = :name")
+    found = connection.scalar(query, {"schema": schema, "name": table})
+    connection.rollback()
+    return found is not None
+
+
+def _mark(connection: Connection, name: str) -> Mark | None:
+    if not _has(connection, name, TABLE):
+        return None
+    found = Mark.read(run(connection, f"SELECT statement FROM {quoted(name)}.{TABLE} WHERE place = 0").scalar())
+    connection.rollback()
+    return found
+
+
+def _definitions(connection: Connection, name: str) -> list[Definition]:
+    query = f"SELECT kind, name, statement, mode, number FROM {quoted(name)}.{TABLE} WHERE place > 0 ORDER BY place"
+    found = [Definition(**row) for row in run(connection, query).mappings()]
+    connection.rollback()
+    return found

@@ -1,0 +1,93 @@
+"""PostgreSQL's catalogue as one digest, from the catalogue's own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+#: Expressions are digested as the server stores them and not as it writes them for people, which takes longer and
+#: depends on the search path; where in its text a word stood is no part of an expression. Names stand in place of
+#: numbers, for what a load drops and makes again has another number.
+_QUERY: Final = r"""
+WITH own AS MATERIALIZED (
+    SELECT oid FROM pg_class WHERE relkind = 'r' AND relname = ANY(%(own)s)
+), space AS MATERIALIZED (
+    SELECT oid, nspname, nspacl FROM pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname !~ '^tdm_seed'
+), foreign_to_us AS MATERIALIZED (
+    SELECT objid, classid FROM pg_depend WHERE deptype = 'e' OR (deptype IN ('a', 'i')
+        AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass AND refobjid IN (SELECT oid FROM own))
+), relation AS MATERIALIZED (
+    SELECT c.oid, s.nspname, c.relname, c.relkind, ROW(c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
+        c.reloptions, c.relacl, c.relreplident, c.relpartbound, c.relam) AS rest
+    FROM pg_class c JOIN space s ON s.oid = c.relnamespace
+    WHERE c.relkind NOT IN ('t', 'i', 'I') AND c.relname !~ '^tdm_seed' AND c.oid NOT IN (SELECT oid FROM own)
+    AND c.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_class'::regclass)
+), kind AS MATERIALIZED (
+    SELECT t.oid, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+), line (text) AS (
+    SELECT ROW('schema', nspname, nspacl)::text FROM space
+    UNION ALL SELECT ROW('extension', extname, extversion)::text FROM pg_extension
+    UNION ALL SELECT ROW('relation', nspname, relname, relkind, rest)::text FROM relation
+    UNION ALL SELECT ROW('column', r.nspname, r.relname, a.attname, a.attnum, k.nspname, k.typname, a.atttypmod,
+        a.attnotnull, a.attidentity, a.attgenerated, a.attcollation, a.attacl, d.adbin)::text
+    FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN kind k ON k.oid = a.atttypid
+        LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+    WHERE r.relkind <> 'S'
+    UNION ALL SELECT ROW('parent', r.nspname, r.relname, p.nspname, p.relname, i.inhseqno)::text
+    FROM pg_inherits i JOIN relation r ON r.oid = i.inhrelid JOIN relation p ON p.oid = i.inhparent
+    UNION ALL SELECT ROW('partitioned', r.nspname, r.relname, p.partstrat, p.partattrs, p.partclass, p.partexprs)::text
+    FROM pg_partitioned_table p JOIN relation r ON r.oid = p.partrelid
+    UNION ALL SELECT ROW('constraint', r.nspname, r.relname, c.conname, c.contype, c.condeferrable, c.condeferred,
+        c.convalidated, c.conkey, f.nspname, f.relname, c.confkey, c.confupdtype, c.confdeltype, c.confmatchtype,
+        c.conexclop, c.conbin)::text
+    FROM pg_constraint c JOIN relation r ON r.oid = c.conrelid LEFT JOIN relation f ON f.oid = c.confrelid
+    UNION ALL SELECT ROW('index', r.nspname, r.relname, x.relname, x.relam, x.reloptions, i.indisunique, {nulls}
+        i.indisvalid, i.indisexclusion, i.indimmediate, i.indnkeyatts, i.indkey, i.indclass, i.indcollation,
+        i.indoption, i.indexprs, i.indpred)::text
+    FROM pg_index i JOIN relation r ON r.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
+    UNION ALL SELECT ROW('trigger', r.nspname, r.relname, t.tgname, p.proname, t.tgtype, t.tgenabled, t.tgdeferrable,
+        t.tginitdeferred, t.tgattr, t.tgargs, t.tgoldtable, t.tgnewtable, t.tgqual)::text
+    FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal AND t.tgname !~ '^tdm_seed'
+    UNION ALL SELECT ROW('rule', r.nspname, r.relname, w.rulename, w.ev_type, w.ev_enabled, w.is_instead, w.ev_qual,
+        w.ev_action)::text
+    FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class
+    UNION ALL SELECT ROW('policy', r.nspname, r.relname, p.polname, p.polcmd, p.polpermissive, p.polroles, p.polqual,
+        p.polwithcheck)::text
+    FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+    UNION ALL SELECT ROW('sequence', r.nspname, r.relname, q.seqtypid, q.seqstart, q.seqincrement, q.seqmax, q.seqmin,
+        q.seqcache, q.seqcycle)::text
+    FROM pg_sequence q JOIN relation r ON r.oid = q.seqrelid
+    UNION ALL SELECT ROW('routine', s.nspname, p.proname, p.prokind, p.prolang, p.proargtypes, p.proallargtypes,
+        p.proargmodes, p.proargnames, p.proargdefaults, p.prorettype, p.proretset, p.provolatile, p.proparallel,
+        p.proisstrict, p.prosecdef, p.proconfig, p.proacl, p.probin, {body} p.prosrc)::text
+    FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
+    WHERE p.proname !~ '^tdm_seed'
+        AND p.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_proc'::regclass)
+    UNION ALL SELECT ROW('type', s.nspname, t.typname, t.typtype, t.typnotnull, t.typbasetype, t.typtypmod,
+        t.typcollation, t.typacl, t.typdefaultbin)::text
+    FROM pg_type t JOIN space s ON s.oid = t.typnamespace WHERE t.typtype IN ('d', 'e', 'r')
+        AND t.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_type'::regclass)
+    UNION ALL SELECT ROW('check of a type', k.nspname, k.typname, c.conname, c.convalidated, c.conbin)::text
+    FROM pg_constraint c JOIN kind k ON k.oid = c.contypid
+    UNION ALL SELECT ROW('word', k.nspname, k.typname, e.enumsortorder, e.enumlabel)::text
+    FROM pg_enum e JOIN kind k ON k.oid = e.enumtypid
+)
+SELECT encode(sha256(convert_to(coalesce(string_agg(
+    CASE WHEN text LIKE '%%:location %%' THEN regexp_replace(text, ':(location|stmt_location|stmt_len) -?\d+', '', 'g')
+    ELSE text END, E'\n' ORDER BY text COLLATE "C"), ''), 'UTF8')), 'hex') FROM line
+"""
+
+
+def fingerprint(connection: Connection, own: Collection[str]) -> str:
+    """Digest all schemas but the server's own, in one query."""
+    version = connection.dialect.server_version_info or (0,)
+    nulls = "i.indnullsnotdistinct," if version >= (15,) else ""
+    body = "p.prosqlbody," if version >= (14,) else ""
+    query = _QUERY.replace("{nulls}", nulls).replace("{body}", body)
+    found: str = connection.exec_driver_sql(query, {"own": sorted(own)}).scalar_one()
+    return found

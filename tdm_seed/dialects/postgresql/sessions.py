@@ -1,0 +1,53 @@
+"""Whoever else is connected to a database that nobody may be connected to."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.errors import Locked
+
+#: Seconds that connections have to end which were closed just now, or are those of another runner of ours that looks at
+#: the database and waits for us.
+_PATIENCE: Final = 1.0
+_RUNNERS: Final = 5.0
+_POLL: Final = 0.002
+_SHOWN: Final = 5
+
+_OTHERS = sa.text(
+    "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity "
+    "WHERE datname = :name AND pid <> pg_backend_pid() AND backend_type IS DISTINCT FROM 'autovacuum worker' "
+    "ORDER BY pid"
+)
+
+
+def alone(admin: Connection, database: str, *, force: bool) -> None:
+    """Make sure that nobody is connected to a database; with ``force``, by ending the connections.
+
+    Raises:
+        Locked: somebody is, and is named.
+        DatabaseError: with ``force``, where the role may not end them.
+    """
+    begun = time.monotonic()
+    while others := admin.execute(_OTHERS, {"name": database}).all():
+        if force:
+            admin.execute(sa.select(*(sa.func.pg_terminate_backend(each.pid) for each in others)))
+        runners = all((each.application_name or "").startswith("tdm-seed ") for each in others)
+        if time.monotonic() - begun > (_RUNNERS if runners or force else _PATIENCE):
+            shown = [_named(each) for each in others[:_SHOWN]]
+            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            raise Locked(
+                f"nobody may be connected to {database} while it is copied or replaced, and somebody is: "
+                f"{'; '.join(shown)}{more}",
+                hint="Close these connections, or end them with --force.",
+            )
+        time.sleep(_POLL)
+
+
+def _named(session: sa.Row[tuple[object, ...]]) -> str:
+    program = f"{session.application_name!r} " if session.application_name else ""
+    where = f" from {session.client_addr}" if session.client_addr else ""
+    return f"{program}of {session.usename}{where} (pid {session.pid})"

@@ -1,0 +1,136 @@
+"""Putting a snapshot in the place of a database, where that is the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.snapshots import Snapshot, Store, name_of
+from tdm_seed.engine import content, reset
+from tdm_seed.engine.emptying import count
+from tdm_seed.engine.session import Session
+from tdm_seed.engine.snapshots.key import Key
+from tdm_seed.errors import Protected, SchemaNotReady, UsageError
+from tdm_seed.history import EVERY_SEED
+from tdm_seed.values import Applied, Changes, Layer, State
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The snapshot that was put in the place of the database, and how long that took, in milliseconds."""
+
+    snapshot: Snapshot
+    duration_ms: int
+
+
+def choose(session: Session, store: Store, key: Key) -> Snapshot:
+    """Find the newest snapshot under a key: of this database, or of another one with the very same catalogue.
+
+    Raises:
+        UsageError: there is none.
+        SchemaNotReady: the schema is another one, and there are no migrations that tell which is right.
+    """
+    found = [each for each in store.snapshots() if each.mark is not None and each.mark.key == key.digest]
+    ours = [each for each in found if each.name.startswith(name_of(store.database))]
+    told = session.schema_version is not None
+    alike = [] if not found or (ours and told) else _alike(session, found)  # 20 ms on a connection just made
+    chosen = max(ours or alike, key=_made_at, default=None)
+    if chosen is None:
+        raise UsageError(
+            f"there is no snapshot of what the environment {session.environment.name!r} is now",
+            hint="`tdm-seed snapshot save` makes one of a database that is up to date; "
+            "`tdm-seed snapshot list` tells those there are.",
+        )
+    if not told and chosen not in alike:
+        raise SchemaNotReady(
+            f"the schema has changed since the snapshot {chosen.name} was saved, and would be set back",
+            hint="`tdm-seed reset` keeps the schema as it is; then `tdm-seed snapshot save --again`.",
+        )
+    return chosen
+
+
+def _alike(session: Session, found: Sequence[Snapshot]) -> list[Snapshot]:
+    """Keep those with the catalogue that the database has now."""
+    with session.reading():
+        now = session.dialect.fingerprint(session.connection, session.history.own_tables)
+    return [each for each in found if each.mark is not None and each.mark.fingerprint == now]
+
+
+def _made_at(snapshot: Snapshot) -> datetime:
+    return snapshot.mark.made_at if snapshot.mark else datetime.min.replace(tzinfo=UTC)
+
+
+def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
+    """Refuse where a reset is refused, and where rows would go that a reset leaves alone.
+
+    Raises:
+        Protected: with what forbids it.
+    """
+    reset.check(session, entries)
+    with session.reading():
+        names = content.tables(session)
+        if not entries and not adopt and (held := next((name for name in names if count(session, name)), None)):
+            raise Protected(
+                "this database holds rows and was never seeded, so it is not replaced",
+                table=held,
+                hint="Is the URL right? `--adopt` replaces it all the same.",
+            )
+        for name in session.environment.keep:
+            if name in names and count(session, name):
+                raise Protected(
+                    "the manifest keeps the rows of this table, and a snapshot replaces the whole database",
+                    table=name,
+                    hint="`tdm-seed reset` leaves them alone.",
+                )
+
+
+def refuse_unconfirmed(session: Session, *, confirmed: bool) -> None:
+    """Refuse what has to be confirmed and was not.
+
+    Raises:
+        Protected: it is so.
+    """
+    if not (confirmed or session.environment.reset == "allow"):
+        raise Protected(
+            f"to replace the database of the environment {session.environment.name!r} must be confirmed, and was not",
+            hint='Say --yes, or reset = "allow" in its manifest.',
+        )
+
+
+@dataclass(frozen=True)
+class Noting:
+    """Adds to the history of a restored database that it was restored, and from which snapshot."""
+
+    session: Session
+    snapshot: Snapshot
+    clock: datetime
+    started: datetime
+
+    def __call__(self, copy: Connection) -> None:
+        """Append the entry, where there is a history: to ask for the table costs 40 ms in a database just made."""
+        environment = self.session.environment
+        if self.snapshot.mark is None or not self.snapshot.mark.seeds:
+            return
+        self.session.history.record(
+            copy,
+            Applied(
+                seed=EVERY_SEED,
+                layer=Layer.REFERENCE,
+                state=State.RESET,
+                checksum=self.snapshot.mark.key,
+                environment=environment.name,
+                schema_heads=self.session.schema_version.heads(copy) if self.session.schema_version else (),
+                random_seed=environment.random_seed,
+                clock=self.clock,
+                volumes={},
+                changes=Changes(),
+                started_at=self.started,
+                duration_ms=round((datetime.now(UTC) - self.started).total_seconds() * 1000),
+                applied_by=self.session.applied_by,
+                tool_version=self.session.tool_version,
+                note={"way": "clone", "snapshot": self.snapshot.name},
+            ),
+        )
