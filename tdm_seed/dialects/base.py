@@ -15,6 +15,7 @@ from tdm_seed.dialects.appending import Appending
 from tdm_seed.dialects.deferring import Deferring
 from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.failed import StatementFailed
+from tdm_seed.dialects.rewinding import Rewinding
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.dialects.wording import plain
@@ -37,7 +38,7 @@ class HeldLock(Protocol):
         """
 
 
-class Dialect(Appending, Deferring, Emptying):
+class Dialect(Appending, Deferring, Emptying, Rewinding):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.

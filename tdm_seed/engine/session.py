@@ -127,18 +127,21 @@ class Session:
     @contextmanager
     def lock(self, *, dry_run: bool = False) -> Iterator[HeldLock]:
         """Be the only runner on this database, which is made now if it is a file that is not there yet."""
-        with self._made(dry_run), self.translated():
-            claim = Claim(
-                self.history.qualified_name,
-                socket.gethostname(),
-                os.getpid(),
-                self.lock_timeout,
-                self.progress.waiting,
-                dry_run,
-            )
-            with self.dialect.lock(self.connection, claim) as lock:
-                self.schema.forget()  # somebody may have migrated while we waited
-                yield lock
+        claim = self.claim(dry_run=dry_run)
+        with self._made(dry_run), self.translated(), self.dialect.lock(self.connection, claim) as lock:
+            self.schema.forget()  # somebody may have migrated while we waited
+            yield lock
+
+    def claim(self, *, dry_run: bool = False) -> Claim:
+        """Say what is asked for by whoever wants to be the only runner."""
+        return Claim(
+            self.history.qualified_name,
+            socket.gethostname(),
+            os.getpid(),
+            self.lock_timeout,
+            self.progress.waiting,
+            dry_run,
+        )
 
     @contextmanager
     def _made(self, dry_run: bool) -> Iterator[None]:

@@ -32,7 +32,9 @@ from tdm_seed.dialects.postgresql import (
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.postgresql.freeze import can_freeze_own
 from tdm_seed.dialects.postgresql.own_keys import OwnKeys
+from tdm_seed.dialects.postgresql.places import SCHEMA
 from tdm_seed.dialects.postgresql.rebuild import Rebuilds
+from tdm_seed.dialects.postgresql.rewinds import Rewinds
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import TdmSeedError
@@ -67,7 +69,7 @@ def _session_of(connection: Connection) -> int:
     return found
 
 
-class PostgreSQL(Rebuilds, OwnKeys, Dialect):
+class PostgreSQL(Rebuilds, Rewinds, OwnKeys, Dialect):
     """PostgreSQL 13 and later."""
 
     name: ClassVar[str] = "postgresql"
@@ -323,9 +325,9 @@ class PostgreSQL(Rebuilds, OwnKeys, Dialect):
         return emptying.of_others(connection, schema)
 
     def other_schemas(self, connection: Connection) -> list[str]:
-        """List all but the server's own."""
+        """List all but the server's own, and that in which rows are kept."""
         inspector = sa.inspect(connection)
-        known = {inspector.default_schema_name, "information_schema"}
+        known = {inspector.default_schema_name, "information_schema", SCHEMA}
         return [name for name in inspector.get_schema_names() if name not in known]
 
     def see_all(self, connection: Connection) -> None:
