@@ -97,15 +97,22 @@ class Rewinding:
         return True
 
     def rewinding(self, connection: Connection, claim: Claim) -> AbstractContextManager[None]:
-        """Open the transaction in which what was written is put back, with the run's lock inside.
+        """Open the transaction in which what was written is put back.
 
         Raises:
-            Locked: the lock was not to be had in time.
+            Locked: the run's lock is taken before it, and was not to be had in time.
         """
         raise NotImplementedError
 
+    def hold(self, connection: Connection, claim: Claim) -> None:
+        """Take the run's lock for the transaction of ``rewinding``, where it was not taken before that.
+
+        Raises:
+            Locked: it was not to be had in time.
+        """
+
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
-        """Put back what was written since ``keep``, inside ``rewinding``.
+        """Put back what was written since ``keep``, inside ``rewinding``, with the lock held.
 
         Raises:
             DatabaseError: that cannot be done as things stand, and why.

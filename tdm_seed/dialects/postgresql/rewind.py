@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -21,17 +21,18 @@ _PLACES = sa.text(
     f"SELECT shape FROM {SCHEMA}.place WHERE number IN "
     f"(SELECT unnest(reach) FROM {SCHEMA}.place WHERE number = ANY(:numbers)) ORDER BY number"
 )
-#: The application's triggers on these tables.
-_TRIGGERS = sa.text(
-    "SELECT CAST(CAST(tgrelid AS regclass) AS text) AS name, quote_ident(tgname) AS trigger, "
-    "CAST(tgenabled AS text) AS enabled FROM pg_trigger WHERE CAST(tgrelid AS bigint) = ANY(:members) "
-    f"AND NOT tgisinternal AND tgenabled <> 'D' AND {NOT_OURS} ORDER BY 1, 2"
+#: The application's triggers on these tables, the views over them that hold rows, and sequences by their numbers.
+_AROUND = sa.text(
+    "SELECT 'trigger' AS kind, 0 AS number, CAST(CAST(tgrelid AS regclass) AS text) AS name, "
+    "quote_ident(tgname) AS part, CAST(tgenabled AS text) AS enabled FROM pg_trigger "
+    "WHERE CAST(tgrelid AS bigint) = ANY(CAST(:members AS bigint[])) "
+    f"AND NOT tgisinternal AND tgenabled <> 'D' AND {NOT_OURS} "
+    f"UNION ALL SELECT 'view', v.number, v.name, '', '' FROM {SCHEMA}.view v "
+    "JOIN pg_class c ON c.oid = CAST(to_regclass(v.name) AS oid) "
+    "WHERE c.relispopulated AND v.places && CAST(:numbers AS integer[]) "
+    f"UNION ALL SELECT 'sequence', number, name, '', '' FROM {SCHEMA}.sequence "
+    "WHERE number = ANY(CAST(:moved AS integer[])) ORDER BY 1, 2, 3, 4"
 )
-_VIEWS = sa.text(
-    f"SELECT v.name FROM {SCHEMA}.view v JOIN pg_class c ON c.oid = to_regclass(v.name) "
-    "WHERE c.relispopulated AND v.places && CAST(:numbers AS integer[]) ORDER BY v.number"
-)
-_SEQUENCES = sa.text(f"SELECT number, name FROM {SCHEMA}.sequence WHERE number = ANY(:numbers) ORDER BY number")
 #: Foreign keys to these tables that cannot be deferred, since they act or refuse at once.
 _AT_ONCE = sa.text(
     "SELECT k.conname AS name, t.relname AS holder, pg_has_role(t.relowner, 'USAGE') AS ours, "
@@ -44,56 +45,80 @@ _AT_ONCE = sa.text(
     "WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.confdeltype <> 'a' OR k.confupdtype <> 'a') "
     "AND CAST(k.confrelid AS bigint) = ANY(:members) ORDER BY 2, 1"
 )
+#: What the first attempt goes back to.
+_SAVEPOINT = "tdm_seed_order"
 _STALE = "Rows must be kept anew: empty the database, or make it anew, and seed it."
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What is to be put back: the tables that may change, by number, and how those that were written were."""
+    """What is to be put back: the tables that may change, by number, and how those that were written were.
+
+    ``off`` and ``on`` switch the application's triggers off, and on again as they were; ``again`` does it with ours,
+    and ``moves`` sets ``sequences`` to where they were.
+    """
 
     places: dict[int, Place]
     written: dict[int, bool]
+    off: list[str]
+    on: list[str]
     again: tuple[str, ...]
-
-    def members(self) -> list[int]:
-        return [member for place in self.places.values() for member in place.members]
+    views: tuple[str, ...]
+    sequences: tuple[str, ...]
+    moves: list[str]
 
 
 def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
-    """Put back what was written; one question where nothing was.
+    """Put back what was written.
 
     Raises:
         DatabaseError: what is kept does not fit the tables any more, or the server refuses.
         Protected: rows that stay point to some that would go.
     """
     found = marks.written(connection)
-    if not found:
-        return Rewound()
     if found.lost:
         raise DatabaseError("a crash of the server has emptied what was kept to go back to", hint=_STALE)
-    again = _suspected(connection, found)
-    if not found.tables:
-        return Rewound(sequences=_move_back(connection, found.moved))
-    task, moved = _locked(connection, found, again)
+    task = _task(connection, found)
     _refuse(connection, task)
     reached("before putting back")
-    views = list(connection.scalars(_VIEWS, {"numbers": list(task.places)}))
-    savepoint = connection.begin_nested()
-    try:
-        counts = _by_order(connection, task)
-        savepoint.commit()
-    except psycopg.IntegrityError:
-        savepoint.rollback()
-        counts = _by_deferring(connection, task)
+    counts: list[PutBack] = []
+    if task.written:
+        try:
+            counts = _by_order(connection, task)
+        except psycopg.IntegrityError:
+            _send(connection, [f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}"])
+            counts = _by_deferring(connection, task)
+    marked = ", ".join(map(str, task.places))
     _send(connection, [
-        f"DELETE FROM {SCHEMA}.journal WHERE place IN ({', '.join(map(str, task.places))})",
+        *([f"DELETE FROM {SCHEMA}.journal WHERE place IN ({marked})"] if marked else []),
         *task.again,
-        *(f"REFRESH MATERIALIZED VIEW {name}" for name in views),
+        *(f"REFRESH MATERIALIZED VIEW {name}" for name in task.views),
+        *task.moves,
     ])  # fmt: skip
-    sequences = _move_back(connection, moved)
     reached("after putting back")
     changed = [each for each in counts if each.deleted or each.updated or each.inserted]
-    return Rewound(tuple(sorted(changed, key=lambda each: each.table)), sequences, tuple(views))
+    return Rewound(tuple(sorted(changed, key=lambda each: each.table)), task.sequences, task.views)
+
+
+def _task(connection: Connection, found: Written) -> _Task:
+    """Look what there is to do, and keep others from writing there."""
+    again = _suspected(connection, found)
+    chosen, found = _locked(connection, found) if found.tables else ({}, found)
+    members = [member for place in chosen.values() for member in place.members]
+    given = {"members": members, "numbers": list(chosen), "moved": [each.number for each in found.moved]}
+    rows = connection.execute(_AROUND, given).all()
+    triggers = [row for row in rows if row.kind == "trigger"]
+    names = {row.number: row.name for row in rows if row.kind == "sequence"}
+    return _Task(
+        chosen,
+        {number: whole or not chosen[number].noted for number, whole in found.tables.items()},
+        [f"ALTER TABLE ONLY {row.name} DISABLE TRIGGER {row.part}" for row in triggers],
+        [f"ALTER TABLE ONLY {row.name} {_ENABLED[row.enabled]} TRIGGER {row.part}" for row in triggers],
+        again,
+        tuple(row.name for row in rows if row.kind == "view"),
+        tuple(names.values()),
+        [statement for each in found.moved for statement in _moving(names[each.number], each)],
+    )
 
 
 def _suspected(connection: Connection, found: Written) -> tuple[str, ...]:
@@ -112,7 +137,7 @@ def _suspected(connection: Connection, found: Written) -> tuple[str, ...]:
     return tuple(statement for each in suspects for statement in each.again)
 
 
-def _locked(connection: Connection, found: Written, again: tuple[str, ...]) -> tuple[_Task, tuple[Moved, ...]]:
+def _locked(connection: Connection, found: Written) -> tuple[dict[int, Place], Written]:
     """Wait for whoever writes to these tables, or to those that change with them, until nobody can any more.
 
     What they have committed meanwhile counts as written, in other tables, too. Readers are not kept waiting.
@@ -126,9 +151,8 @@ def _locked(connection: Connection, found: Written, again: tuple[str, ...]) -> t
         for number, whole in found.tables.items():
             now.tables[number] = now.tables.get(number, False) or whole
         if chosen.keys() >= now.tables.keys():
-            written = {n: whole or not chosen[n].noted for n, whole in now.tables.items()}
-            return _Task(chosen, written, again), now.moved
-        found = replace(found, tables=now.tables)
+            return chosen, now
+        found = now
 
 
 def _refuse(connection: Connection, task: _Task) -> None:
@@ -150,8 +174,6 @@ def _by_order(connection: Connection, task: _Task) -> list[PutBack]:
 
     Deleting may change rows of other tables, by ``ON DELETE`` of a foreign key; our own triggers tell of which.
     """
-    off, on = _triggers(connection, task)
-    _send(connection, ["SET CONSTRAINTS ALL DEFERRED", *off])
     written, counts = _removed(connection, task)
     statements: list[tuple[int, str]] = []
     for number in sorted(written, reverse=True):
@@ -159,7 +181,7 @@ def _by_order(connection: Connection, task: _Task) -> list[PutBack]:
         if changing := place.changing(whole=whole):
             statements.append((number, changing))
         statements.append((number, place.adding(whole=whole)))
-    done = _send(connection, [*(sql for _, sql in statements), "SET CONSTRAINTS ALL IMMEDIATE", *on])
+    done = _send(connection, [*(sql for _, sql in statements), "SET CONSTRAINTS ALL IMMEDIATE", *task.on])
     for (number, sql), rows in zip(statements, done, strict=False):
         if sql.startswith("UPDATE"):
             counts[number] = replace(counts[number], updated=rows)
@@ -172,8 +194,11 @@ def _removed(connection: Connection, task: _Task) -> tuple[dict[int, bool], dict
     """Delete what the copies do not hold, also in tables that this changes in turn; give all that is written now."""
     written, counts = dict(task.written), {number: PutBack(task.places[number].name) for number in task.written}
     chosen = sorted(written)
+    first = [f"SAVEPOINT {_SAVEPOINT}", "SET CONSTRAINTS ALL DEFERRED", *task.off]
     while chosen:
-        done = _send(connection, [task.places[number].removing(whole=written[number]) for number in chosen])
+        removing = [task.places[number].removing(whole=written[number]) for number in chosen]
+        done = _send(connection, [*first, *removing])[len(first) :]
+        first = []
         struck: set[int] = set()
         for number, rows in zip(chosen, done, strict=True):
             counts[number] = replace(counts[number], deleted=counts[number].deleted + rows)
@@ -206,44 +231,26 @@ def _by_deferring(connection: Connection, task: _Task) -> list[PutBack]:
     _send(connection, [key.down for key in keys])
     tables = [_clause(task.places[number]) for number in chosen]
     undo = constraints.defer(connection, tables, nested=False)
-    off, on = _triggers(connection, task)
     removing = [task.places[n].removing(whole=task.written[n], differing=True) for n in chosen]
     adding = [task.places[n].adding(whole=task.written[n]) for n in reversed(chosen)]
-    done = _send(connection, [*off, *removing, *adding, "SET CONSTRAINTS ALL IMMEDIATE", *on])
+    done = _send(connection, [*task.off, *removing, *adding, "SET CONSTRAINTS ALL IMMEDIATE", *task.on])
     _send(connection, [*undo, *(statement for key in keys for statement in key.up)])
-    deleted, inserted = done[len(off) :][: len(chosen)], done[len(off) + len(chosen) :][: len(chosen)]
+    done = done[len(task.off) :]
+    deleted, inserted = done[: len(chosen)], done[len(chosen) : 2 * len(chosen)]
     return [
         PutBack(task.places[number].name, gone, inserted=come)
         for number, gone, come in zip(chosen, deleted, reversed(inserted), strict=True)
     ]
 
 
-def _triggers(connection: Connection, task: _Task) -> tuple[list[str], list[str]]:
-    """Give what switches the application's triggers off, and on again as they were."""
-    found = connection.execute(_TRIGGERS, {"members": task.members()}).all()
-    off = [f"ALTER TABLE ONLY {row.name} DISABLE TRIGGER {row.trigger}" for row in found]
-    on = [f"ALTER TABLE ONLY {row.name} {_ENABLED[row.enabled]} TRIGGER {row.trigger}" for row in found]
-    return off, on
-
-
-def _move_back(connection: Connection, moved: Collection[Moved]) -> tuple[str, ...]:
-    """Set sequences to where they were.
+def _moving(name: str, moved: Moved) -> tuple[str, str]:
+    """Give what sets a sequence to where it was.
 
     ``setval`` alone is not undone by a rollback; after RESTART it goes to a storage that is.
     """
-    if not moved:
-        return ()
-    names = {row.number: row.name for row in connection.execute(_SEQUENCES, {"numbers": [m.number for m in moved]})}
-    statements: list[str] = []
-    for each in moved:
-        name = names[each.number]
-        quoted = name.replace("'", "''")
-        statements += [
-            f"ALTER SEQUENCE {name} RESTART",
-            f"SELECT setval(CAST('{quoted}' AS regclass), {each.value}, {str(each.called).lower()})",
-        ]
-    _send(connection, statements)
-    return tuple(names[each.number] for each in sorted(moved, key=lambda each: each.number))
+    quoted = name.replace("'", "''")
+    value = f"{moved.value}, {str(moved.called).lower()}"
+    return f"ALTER SEQUENCE {name} RESTART", f"SELECT setval(CAST('{quoted}' AS regclass), {value})"
 
 
 def _clause(place: Place) -> sa.TableClause:

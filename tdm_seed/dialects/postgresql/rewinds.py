@@ -39,13 +39,15 @@ class Rewinds(Rewinding):
 
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
-        """Take the run's lock in the transaction itself, which spares a second connection."""
+        """See what others have committed before their tables are locked, and wait for nobody for ever."""
         with self.transaction(connection, write=True):
-            # What others have committed before we have locked their tables must be seen afterwards.
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            lock.take(connection, claim)
-            emptying.be_impatient(connection)
             yield
+
+    def hold(self, connection: Connection, claim: Claim) -> None:
+        """Take the run's lock in the transaction itself, which spares a second connection."""
+        lock.take(connection, claim)
+        emptying.be_impatient(connection)
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
         """Put back the rows whose keys were noted, and all sequences that have moved."""
