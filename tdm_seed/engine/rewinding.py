@@ -71,10 +71,13 @@ def restore(session: Session, kept: Kept, heads: tuple[str, ...], now: datetime)
     """
     connection, dialect = session.connection, session.dialect
     started = datetime.now(UTC)
-    with session.translated(), dialect.rewinding(connection, session.claim()):
-        if not _fits(session, kept):
-            raise Locked("another runner has changed the history since rows were kept", hint="They must be kept anew.")
-        done = dialect.rewind(connection, session.progress.reached)
+    claim, done = session.claim(), Rewound()
+    with session.translated(), dialect.rewinding(connection, claim):
+        _check(session, kept)
+        if dialect.written(connection):
+            dialect.hold(connection, claim)
+            _check(session, kept)
+            done = dialect.rewind(connection, session.progress.reached)
         if done:
             session.history.record(connection, _entry(session, done, started, now, heads))
             session.progress.reached("before commit")

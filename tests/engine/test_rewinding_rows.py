@@ -277,3 +277,14 @@ def test_whoever_dies_while_rows_are_kept_has_kept_all_or_nothing(play: Playgrou
         assert (point == "after commit") == (rewinding.find(session) is not None)
     triggers = play.rows("SELECT count(*) FROM pg_trigger WHERE starts_with(tgname, 'tdm_seed')")
     assert (point == "after commit") == (triggers != [(0,)])
+
+
+def test_another_runner_is_waited_for(play: Playground, back: Rewinds) -> None:
+    """Going back holds the lock of a run, where there is anything to put back."""
+    does(play, ["DELETE FROM item"])
+    with Session(play.environment(), 5, Progress()) as other, other.lock(), again(play, back) as waiting:
+        waiting.session.lock_timeout = 0.1
+        with pytest.raises(Locked, match="another runner holds the lock"):
+            waiting()
+        assert [] == play.items()
+    assert {"item": (0, 0, 1)} == counted(back())

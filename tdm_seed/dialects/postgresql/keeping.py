@@ -40,7 +40,8 @@ _SEQUENCES = sa.text(
     "UNION SELECT CAST(d.objid AS bigint), CAST(d.refobjid AS bigint) FROM pg_depend d "
     "WHERE d.classid = CAST('pg_class' AS regclass) AND d.refclassid = CAST('pg_class' AS regclass) "
     "AND d.deptype IN ('a', 'i')) "
-    "SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_has_role(c.relowner, 'USAGE') AS ours "
+    "SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_has_role(c.relowner, 'USAGE') AS ours, "
+    "(SELECT min(by) FROM used WHERE sequence = CAST(c.oid AS bigint) AND by = ANY(:members)) AS by "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' "
     "AND c.relpersistence <> 't' AND (n.nspname = current_schema() "
     "OR EXISTS (SELECT FROM used WHERE sequence = CAST(c.oid AS bigint) AND by = ANY(:members))) "
@@ -79,9 +80,9 @@ def hindrance(connection: Connection, scope: Scope) -> str | None:
             return f"policies hide rows of {row.name} from this role"
         if row.ruled:
             return f"rules rewrite what is written to {row.name}"
-    for name, ours in connection.execute(_SEQUENCES, _of(connection, scope, found.all)):
-        if not ours:
-            return f"the sequence {name} belongs to another role"
+    for row in connection.execute(_SEQUENCES, _of(connection, scope, found.all)):
+        if not row.ours:
+            return f"the sequence {row.name} belongs to another role"
     for view in _views(connection, found.all):
         if not view["ours"]:
             return f"the materialised view {view['name']} belongs to another role"
@@ -108,7 +109,7 @@ def keep(connection: Connection, scope: Scope) -> None:
         marks.JOURNAL,
         f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint)",
         f"CREATE TABLE {SCHEMA}.place (number integer PRIMARY KEY, members bigint[], reach integer[], shape jsonb)",
-        f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text)",
+        f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text, place integer)",
         f"CREATE TABLE {SCHEMA}.view (number integer PRIMARY KEY, name text, places integer[])",
     ):
         _run(connection, statement)
@@ -122,9 +123,12 @@ def keep(connection: Connection, scope: Scope) -> None:
     _note(connection, "view", [
         {"number": number, "name": view["name"], "places": view["places"]} for number, view in enumerate(views, 1)
     ])  # fmt: skip
-    sequences = [row.name for row in connection.execute(_SEQUENCES, _of(connection, scope, found))]
-    _note(connection, "sequence", [{"number": number, "name": name} for number, name in enumerate(sequences, 1)])
-    _run(connection, marks.question(_where(connection, sequences), marks.TRIGGERS * len(members)))
+    sequences = connection.execute(_SEQUENCES, _of(connection, scope, found)).all()
+    _note(connection, "sequence", [
+        {"number": number, "name": row.name, "place": numbers.get(row.by)} for number, row in enumerate(sequences, 1)
+    ])  # fmt: skip
+    states = _where(connection, [row.name for row in sequences])
+    _run(connection, marks.question(states, marks.TRIGGERS * len(members)))
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")
     _run(connection, marks.FIRST_MARK)

@@ -40,9 +40,11 @@ class Rewinds(Rewinding):
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
         """See what others have committed before their tables are locked, and wait for nobody for ever."""
+        connection.info.pop(rewind.MOVES, None)
         with self.transaction(connection, write=True):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             yield
+            rewind.commit(connection)
 
     def hold(self, connection: Connection, claim: Claim) -> None:
         """Take the run's lock in the transaction itself, which spares a second connection."""
