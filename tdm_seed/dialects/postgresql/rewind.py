@@ -48,6 +48,8 @@ _AT_ONCE = sa.text(
 )
 #: What the first attempt goes back to.
 _SAVEPOINT = "tdm_seed_order"
+#: Where a connection notes what was found written before the lock of the run was taken.
+FOUND = "tdm_seed_written"
 #: Where a connection notes what moves the sequences at the end.
 MOVES = "tdm_seed_moves"
 _STALE = "Rows must be kept anew: empty the database, or make it anew, and seed it."
@@ -78,7 +80,7 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
         DatabaseError: what is kept does not fit the tables any more, or the server refuses.
         Protected: rows that stay point to some that would go.
     """
-    found = marks.written(connection)
+    found: Written = connection.info.pop(FOUND)
     if found.lost:
         raise DatabaseError("a crash of the server has emptied what was kept to go back to", hint=_STALE)
     task = _task(connection, found)

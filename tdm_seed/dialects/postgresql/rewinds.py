@@ -34,8 +34,9 @@ class Rewinds(Rewinding):
         keeping.let_go(connection)
 
     def written(self, connection: Connection) -> bool:
-        """Ask for marks and moved sequences at once."""
-        return bool(marks.written(connection))
+        """Ask for marks and moved sequences at once; what is found is where ``rewind`` begins."""
+        found = connection.info[rewind.FOUND] = marks.written(connection)
+        return bool(found)
 
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
