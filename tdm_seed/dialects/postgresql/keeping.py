@@ -41,6 +41,7 @@ _SEQUENCES = sa.text(
     "WHERE d.classid = CAST('pg_class' AS regclass) AND d.refclassid = CAST('pg_class' AS regclass) "
     "AND d.deptype IN ('a', 'i')) "
     "SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_has_role(c.relowner, 'USAGE') AS ours, "
+    "CAST(c.oid AS bigint) AS oid, "
     "(SELECT min(by) FROM used WHERE sequence = CAST(c.oid AS bigint) AND by = ANY(:members)) AS by "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' "
     "AND c.relpersistence <> 't' AND (n.nspname = current_schema() "
@@ -109,7 +110,8 @@ def keep(connection: Connection, scope: Scope) -> None:
         marks.JOURNAL,
         f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint)",
         f"CREATE TABLE {SCHEMA}.place (number integer PRIMARY KEY, members bigint[], reach integer[], shape jsonb)",
-        f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text, place integer)",
+        f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text, oid oid, place integer, value bigint, "
+        "called boolean)",
         f"CREATE TABLE {SCHEMA}.view (number integer PRIMARY KEY, name text, places integer[])",
     ):
         _run(connection, statement)
@@ -124,10 +126,11 @@ def keep(connection: Connection, scope: Scope) -> None:
         {"number": number, "name": view["name"], "places": view["places"]} for number, view in enumerate(views, 1)
     ])  # fmt: skip
     sequences = connection.execute(_SEQUENCES, _of(connection, scope, found)).all()
-    _note(connection, "sequence", [
-        {"number": number, "name": row.name, "place": numbers.get(row.by)} for number, row in enumerate(sequences, 1)
-    ])  # fmt: skip
     states = _where(connection, [row.name for row in sequences])
+    _note(connection, "sequence", [
+        {"number": number, "name": name, "oid": row.oid, "place": numbers.get(row.by), "value": value, "called": called}
+        for number, (row, (name, value, called)) in enumerate(zip(sequences, states, strict=True), 1)
+    ])  # fmt: skip
     _run(connection, marks.question(states, marks.TRIGGERS * len(members)))
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")

@@ -113,19 +113,23 @@ def question(sequences: Sequence[tuple[str, int, bool]], triggers: int) -> str:
 
     So many ``triggers`` there are to be.
 
-    One function, so that its plan is kept by the session: 300 sequences then cost 1.5 ms, and 20 ms without.
+    ``pg_sequence_last_value`` tells of 300 in 0.8 ms, but nothing of those that no number was drawn from: they are read
+    themselves, in six times as long. One function, so that the plan is kept by the session.
     """
     moved = "".join(
-        f" UNION ALL SELECT 'sequence', {number}, {value}::bigint, {str(called).lower()} FROM {name} "
-        f"WHERE last_value <> {value} OR is_called <> {str(called).lower()}"
+        f" UNION ALL SELECT 'sequence', {number}, {value}::bigint, false FROM {name} "
+        f"WHERE last_value <> {value} OR is_called"
         for number, (name, value, called) in enumerate(sequences, 1)
+        if not called
     )
     return (
         f"CREATE FUNCTION {SCHEMA}.written() RETURNS TABLE (kind text, number integer, value bigint, flag boolean) "
         "LANGUAGE plpgsql AS $written$ BEGIN RETURN QUERY SELECT 'table', j.place, count(*), bool_or(j.key IS NULL) "
         f"FROM {SCHEMA}.journal j GROUP BY j.place "
         f"UNION ALL SELECT 'triggers', 0, count(*), count(*) = {triggers} FROM pg_trigger WHERE tgenabled = 'A' "
-        f"AND starts_with(tgname, '{_PREFIX}'){moved}; END $written$"
+        f"AND starts_with(tgname, '{_PREFIX}') "
+        f"UNION ALL SELECT 'sequence', s.number, s.value, true FROM {SCHEMA}.sequence s "
+        f"WHERE s.called AND pg_sequence_last_value(s.oid) IS DISTINCT FROM s.value{moved}; END $written$"
     )
 
 
