@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 from tdm_seed.errors import DatabaseError
 from tdm_seed.values import Applied, Changes, Layer, State
 
+#: Stands in the note of a reset that has put back what was written, and names how: every seed stays applied.
+WAY = "way"
+
 #: Stands in the place of a seed where an entry is about the whole database: a reset, or another environment's name.
 EVERY_SEED = "*"
-#: The checksum of a reset that has emptied the database. One that brought the seeded state back by itself has the key
-#: of what it brought back, and what was applied before it still is.
-_EMPTIED = ""
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,23 @@ class History:
         return [_read(row) for row in connection.execute(query).mappings()]
 
     def current(self, connection: Connection) -> list[Applied]:
-        """Read the last reset of the database and the entries behind it, oldest first: all that tells its state.
+        """Read the last emptying of the database and the entries behind it, oldest first: all that tells its state.
 
-        A database that is reset a thousand times a day has a history that no command wants to read as a whole.
+        A database that is reset a thousand times a day has a history that no command wants to read as a whole; so
+        resets that have put everything back are left out.
         """
         if not self.exists(connection):
             return []
         columns = self.table.c
-        is_reset = sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value, columns.checksum == _EMPTIED)
-        reset = connection.scalar(sa.select(columns.id).where(is_reset).order_by(columns.id.desc()).limit(1))
-        query = sa.select(self.table).where(columns.id >= (reset or 0)).order_by(columns.id)
+        reset = connection.scalar(
+            sa.select(columns.id).where(self._is_reset, ~self._put_back).order_by(columns.id.desc()).limit(1)
+        )
+        query = sa.select(self.table).where(columns.id >= (reset or 0), ~self._put_back).order_by(columns.id)
         return [_read(row) for row in connection.execute(query).mappings()]
+
+    def newest(self, connection: Connection) -> int:
+        """Give the number of the newest entry of a table that is there, but for resets that have put all back; or 0."""
+        return int(connection.scalar(self._newest) or 0)
 
     def last(self, connection: Connection, seed: str, reset: int) -> tuple[int, State] | None:
         """Read the number and state of a seed's last entry behind the last reset, which was entry number ``reset``."""
@@ -146,7 +152,7 @@ class History:
         for row in rows:
             if row.seed == seed:
                 return row.id, State(row.state)
-            if row.state == State.RESET and row.checksum == _EMPTIED:
+            if row.state == State.RESET:
                 return None
         return None
 
@@ -155,13 +161,25 @@ class History:
         connection.execute(self._insert, _write(entry))
 
     @cached_property
-    def _last(self) -> sa.Select[tuple[int, str, str, str]]:
+    def _is_reset(self) -> sa.ColumnElement[bool]:
+        columns = self.table.c
+        return sa.and_(columns.seed == EVERY_SEED, columns.state == State.RESET.value)
+
+    @cached_property
+    def _put_back(self) -> sa.ColumnElement[bool]:
+        return sa.and_(self._is_reset, self.table.c.note.contains(f'"{WAY}": ', autoescape=True))
+
+    @cached_property
+    def _newest(self) -> sa.Select[tuple[int]]:
+        columns = self.table.c
+        return sa.select(columns.id).where(~self._put_back).order_by(columns.id.desc()).limit(1)
+
+    @cached_property
+    def _last(self) -> sa.Select[tuple[int, str, str]]:
         columns = self.table.c
         named = columns.seed.in_(sa.bindparam("names", expanding=True))
-        query = sa.select(columns.id, columns.seed, columns.state, columns.checksum).where(
-            named, columns.id > sa.bindparam("reset")
-        )
-        return query.order_by(columns.id.desc())
+        query = sa.select(columns.id, columns.seed, columns.state).where(named, columns.id > sa.bindparam("reset"))
+        return query.where(~self._put_back).order_by(columns.id.desc())
 
     @cached_property
     def _insert(self) -> sa.Insert:
@@ -174,24 +192,24 @@ def states(entries: Iterable[Applied]) -> dict[str, Applied]:
 
 
 def last_reset(entries: Iterable[Applied]) -> int:
-    """Give the number of the last reset's entry, 0 without one."""
-    return max((entry.id or 0 for entry in entries if has_emptied(entry)), default=0)
-
-
-def has_emptied(entry: Applied) -> bool:
-    """Tell whether an entry is that of a reset behind which nothing is applied."""
-    return entry.state is State.RESET and entry.checksum == _EMPTIED
+    """Give the number of the last emptying's entry, 0 without one."""
+    return max((entry.id or 0 for entry in entries if ends(entry)), default=0)
 
 
 def since_reset(entries: Iterable[Applied]) -> list[Applied]:
     """Keep the entries behind the last reset of the database."""
     kept: list[Applied] = []
     for entry in entries:
-        if has_emptied(entry):
+        if ends(entry):
             kept.clear()
-        else:
+        elif entry.state is not State.RESET:
             kept.append(entry)
     return kept
+
+
+def ends(entry: Applied) -> bool:
+    """Tell whether an entry is the emptying of the database, before which nothing counts any more."""
+    return entry.state is State.RESET and WAY not in entry.note
 
 
 def environment_of(entries: Iterable[Applied]) -> str | None:

@@ -15,6 +15,7 @@ from tdm_seed.dialects.appending import Appending
 from tdm_seed.dialects.deferring import Deferring
 from tdm_seed.dialects.emptying import Emptying
 from tdm_seed.dialects.failed import StatementFailed
+from tdm_seed.dialects.rewinding import Rewinding
 from tdm_seed.dialects.snapshots import Snapshots
 from tdm_seed.dialects.statements import Statement, split
 from tdm_seed.dialects.waiting import Claim
@@ -38,7 +39,7 @@ class HeldLock(Protocol):
         """
 
 
-class Dialect(Appending, Deferring, Emptying, Snapshots):
+class Dialect(Appending, Deferring, Emptying, Rewinding, Snapshots):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.

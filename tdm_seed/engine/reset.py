@@ -13,7 +13,7 @@ from tdm_seed.engine.emptying import children_first, count, empty
 from tdm_seed.engine.session import Session
 from tdm_seed.environments import Environment
 from tdm_seed.errors import Locked, Protected, Stopped, TdmSeedError
-from tdm_seed.history import EVERY_SEED, environment_of, has_emptied
+from tdm_seed.history import EVERY_SEED, ends, environment_of
 from tdm_seed.values import Applied, Changes, Layer, State, StepResult
 
 
@@ -228,7 +228,7 @@ def complete(session: Session, entries: Sequence[Applied]) -> None:
     Raises:
         Locked: somebody uses one of the tables.
     """
-    if not entries or not has_emptied(entries[-1]) or session.dialect.transactional_ddl:
+    if not entries or not ends(entries[-1]) or session.dialect.transactional_ddl:
         return
     try:
         with session.translated(), session.dialect.transaction(session.connection, write=True):

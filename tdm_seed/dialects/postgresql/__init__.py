@@ -33,7 +33,9 @@ from tdm_seed.dialects.postgresql.copies import Copies
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.postgresql.freeze import can_freeze_own
 from tdm_seed.dialects.postgresql.own_keys import OwnKeys
+from tdm_seed.dialects.postgresql.places import SCHEMA
 from tdm_seed.dialects.postgresql.rebuild import Rebuilds
+from tdm_seed.dialects.postgresql.rewinds import Rewinds
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import TdmSeedError
@@ -68,7 +70,7 @@ def _session_of(connection: Connection) -> int:
     return found
 
 
-class PostgreSQL(Rebuilds, OwnKeys, Dialect, Copies):
+class PostgreSQL(Rebuilds, Rewinds, OwnKeys, Dialect, Copies):
     """PostgreSQL 13 and later."""
 
     name: ClassVar[str] = "postgresql"
@@ -324,9 +326,9 @@ class PostgreSQL(Rebuilds, OwnKeys, Dialect, Copies):
         return emptying.of_others(connection, schema)
 
     def other_schemas(self, connection: Connection) -> list[str]:
-        """List all but the server's own."""
+        """List all but the server's own, and that in which rows are kept."""
         inspector = sa.inspect(connection)
-        known = {inspector.default_schema_name, "information_schema"}
+        known = {inspector.default_schema_name, "information_schema", SCHEMA}
         return [name for name in inspector.get_schema_names() if name not in known]
 
     def see_all(self, connection: Connection) -> None:

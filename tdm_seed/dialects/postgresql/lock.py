@@ -19,6 +19,8 @@ _WHO = sa.text(
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND l.classid::bigint = :class AND l.objid::bigint = :object"
 )
+_TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:first, :second)")
+_NAME = sa.text("SELECT set_config('application_name', :name, true)")
 
 
 def numbers(key: str, purpose: str) -> tuple[int, int]:
@@ -44,6 +46,25 @@ class _TransactionLock:
             ) from error
 
 
+def take(connection: Connection, claim: Claim) -> None:
+    """Take the lock for the transaction at hand, and write down who has got it.
+
+    Raises:
+        Locked: it was not to be had in time.
+    """
+    first, second = numbers(claim.key, "run")
+
+    def attempt() -> bool:
+        return bool(connection.scalar(_TAKE, {"first": first, "second": second}))
+
+    def who() -> str:
+        found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()
+        return str(found or "an unknown session").removeprefix("tdm-seed ")
+
+    poll(claim, attempt, who)
+    connection.execute(_NAME, {"name": f"tdm-seed {claim.holder()}"})
+
+
 @contextmanager
 def run_lock(engine: Engine, claim: Claim) -> Iterator[HeldLock]:
     """Hold the lock in a transaction of its own connection.
@@ -52,21 +73,10 @@ def run_lock(engine: Engine, claim: Claim) -> Iterator[HeldLock]:
     server connection that it hands to others. The transaction has no snapshot, so it does not hold back VACUUM.
     Other sessions may read only ``application_name`` of ours, hence the holder stands there.
     """
-    first, second = numbers(claim.key, "run")
     connection = engine.connect()
     try:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-        take = sa.select(sa.func.pg_try_advisory_xact_lock(first, second))
-
-        def attempt() -> bool:
-            return bool(connection.execute(take).scalar())
-
-        def who() -> str:
-            found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()
-            return str(found or "an unknown session").removeprefix("tdm-seed ")
-
-        poll(claim, attempt, who)
-        connection.execute(sa.select(sa.func.set_config("application_name", f"tdm-seed {claim.holder()}", True)))
+        take(connection, claim)
         yield _TransactionLock(connection)
     finally:
         with suppress(sa.exc.DBAPIError):  # the server has cut the connection, and freed the lock with it

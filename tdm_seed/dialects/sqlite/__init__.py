@@ -22,6 +22,7 @@ from tdm_seed.dialects.sqlite.copies import Copies
 from tdm_seed.dialects.sqlite.deferred import Deferred, driver_of
 from tdm_seed.dialects.sqlite.errors import translate
 from tdm_seed.dialects.sqlite.hearing import Heard
+from tdm_seed.dialects.sqlite.rewind import Rewinds
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.waiting import Claim, Uncut
 from tdm_seed.errors import DatabaseError, SchemaNotReady, TdmSeedError, UsageError
@@ -44,7 +45,7 @@ def _tables(connection: Connection, kind: str) -> list[str]:
     return list(connection.scalars(sa.text(_KINDS), {"kind": kind})) if _KNOWS_KINDS else []
 
 
-class SQLite(Deferred, Dialect, Copies):
+class SQLite(Deferred, Rewinds, Dialect, Copies):
     """SQLite through the standard library's ``sqlite3``."""
 
     name: ClassVar[str] = "sqlite"

@@ -1,0 +1,161 @@
+"""Going back to the seeded state by rows, beside emptying all tables, which brings nothing back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from benchmarks import project
+from benchmarks.case import Case, Place
+from benchmarks.sitting import DifferentRows
+from tdm_seed.engine import Progress, rewinding
+from tdm_seed.engine.session import Session
+
+ROWS = 1_000
+
+#: How many tables the schemas have.
+TABLES = (30, 300)
+#: Milliseconds that a reset may take where nothing was written.
+AT_MOST = 3
+_NOW = datetime(2026, 1, 5, tzinfo=UTC)
+_THEIRS = {
+    "sqlite": "a copy of the file",
+    "postgresql": "TRUNCATE of all tables, RESTART IDENTITY CASCADE, which brings nothing back",
+}
+_FILL = (
+    "INSERT INTO {table} (id, name, parent_id, note, amount) "
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
+    "SELECT i, 'name', {parent}, 'some words that make the row as long as rows are', i FROM n"
+)
+
+
+def cases(place: Place) -> Iterator[Case]:
+    """Give a schema of each size, after a few rows were written and after none, where this way is there."""
+    if place.database in _THEIRS:
+        for tables in TABLES:
+            for written in (True, False):
+                case = Reset(place, tables, written=written)
+                yield case
+                case.close()
+
+
+def _schema(tables: int) -> sa.MetaData:
+    """Describe tables of which each points to the one before, but for every tenth."""
+    metadata = sa.MetaData()
+    for number in range(tables):
+        parent = [sa.ForeignKey(f"t{number - 1:03}.id")] if number % 10 else []
+        sa.Table(
+            f"t{number:03}",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("name", sa.String(50), nullable=False),
+            sa.Column("parent_id", sa.Integer, *parent, index=True),
+            sa.Column("note", sa.String(200)),
+            sa.Column("amount", sa.Numeric(10, 2)),
+        )
+    return metadata
+
+
+class Reset(Case):
+    """A seeded schema, in which a test has written two rows and deleted one, in two tables, and taken one back."""
+
+    def __init__(self, place: Place, tables: int, *, written: bool) -> None:
+        self.name = f"reset/{tables}-{'written' if written else 'untouched'}"
+        self.rows = place.rows
+        self.alternative = _THEIRS[place.database]
+        self._url, self._written = place.url, written
+        self._file = place.folder / "benchmark.db" if place.database == "sqlite" else None
+        self._metadata = _schema(tables)
+        self._side = "ours"
+        folder = place.folder / self.name
+        (folder / "seeds" / "reference").mkdir(parents=True)
+        (folder / "seeds" / "reference" / "20260101_0000_first.sql").write_text("SELECT 1;\n")
+        self._make(max(place.rows // tables, 1))
+        with project.seeder(folder, place.url) as seeder:
+            seeder.upgrade()
+            environment = seeder.environment
+        self._session = Session(environment, 5, Progress()).open()
+        with self._session.lock() as lock:
+            self._kept = rewinding.prepare(self._session, lock)
+        self._theirs = project.engine(place.url).connect()
+        self._tester = project.engine(place.url).connect()
+        self._seeded = self._found()
+
+    def _make(self, rows: int) -> None:
+        with project.connected(self._url) as connection:
+            self._metadata.create_all(connection)
+            for table in self._metadata.sorted_tables:
+                parent = "i" if int(table.name[1:]) % 10 else "NULL"
+                connection.exec_driver_sql(_FILL.format(table=table.name, rows=rows, parent=parent))
+            if connection.dialect.name == "postgresql":
+                for table in self._metadata.sorted_tables:
+                    connection.exec_driver_sql(f"SELECT setval('{table.name}_id_seq', {rows})")
+
+    def prepare(self) -> None:
+        """Begin with what was seeded, but for what a test has left."""
+        self._restore()
+        if self._written:
+            first, second = self._metadata.tables["t000"], self._metadata.tables["t001"]
+            with self._tester.begin():
+                self._tester.execute(sa.insert(first), [{"name": "new"}, {"name": "newer"}])
+            with self._tester.begin():
+                self._tester.execute(sa.delete(second).where(second.c.id == 1, ~_pointed_to(self._metadata)))
+                self._tester.execute(sa.update(second).where(second.c.id == 2).values(name="other"))
+            with self._tester.begin() as transaction:
+                self._tester.execute(sa.insert(second), {"name": "nobody"})
+                transaction.rollback()
+
+    def ours(self) -> None:
+        """Put back what was written, on a live session."""
+        self._side = "ours"
+        self._restore()
+
+    def _restore(self) -> None:
+        rewinding.restore(self._session, self._kept, (), _NOW)
+
+    def theirs(self) -> None:
+        """Empty all tables on a live connection, or copy the file."""
+        self._side = "theirs"
+        if self._file is not None:
+            shutil.copyfile(self._file, self._file.with_suffix(".copy"))
+            return
+        names = ", ".join(table.name for table in self._metadata.sorted_tables)
+        with self._theirs.begin():
+            self._theirs.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+
+    def content(self) -> object:
+        """Prove that ours has brought everything back; theirs has not, so there is nothing to compare."""
+        if self._side == "ours" and self._found() != self._seeded:
+            raise DifferentRows(f"{self.name}: what was seeded is not what is there now")
+        return None
+
+    def _found(self) -> list[tuple[object, ...]]:
+        with project.connected(self._url) as connection:
+            return [
+                tuple(connection.execute(sa.select(sa.func.count(), sa.func.max(t.c.id), sa.func.min(t.c.name))).one())
+                for t in self._metadata.sorted_tables
+            ]
+
+    def remark(self, ours: float, theirs: float) -> str:
+        """Say what it costs where nothing was written."""
+        return "" if self._written else f"{ours * 1000:.2f} ms where nothing was written (at most {AT_MOST})"
+
+    def close(self) -> None:
+        """Leave the database as it was found."""
+        rewinding.let_go(self._session)
+        self._session.close()
+        for connection in (self._theirs, self._tester):
+            connection.close()
+            connection.engine.dispose()
+        with project.connected(self._url) as connection:
+            self._metadata.drop_all(connection)
+            connection.execute(sa.delete(sa.table(project.HISTORY)))
+
+
+def _pointed_to(metadata: sa.MetaData) -> sa.ColumnElement[bool]:
+    """Tell whether a row of the second table has children."""
+    child = metadata.tables["t002"]
+    return sa.exists().where(child.c.parent_id == metadata.tables["t001"].c.id)

@@ -1,0 +1,57 @@
+"""Putting back what was written, as the contract asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.postgresql import emptying, keeping, lock, marks, rewind
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Transactions
+from tdm_seed.dialects.waiting import Claim
+
+
+class Rewinds(Rewinding):
+    """Triggers note the keys of rows that are written, by whomever; owning the tables is enough."""
+
+    def keeping_hindrance(self, connection: Connection, scope: Scope) -> str | None:
+        """Name what belongs to another role, or what the tables have that cannot be put back row by row."""
+        return keeping.hindrance(connection, scope)
+
+    def keep(self, connection: Connection, scope: Scope) -> None:
+        """Copy all rows in the database itself; whoever uses a table is waited for, at most a minute."""
+        emptying.be_impatient(connection)
+        keeping.keep(connection, scope)
+
+    def kept(self, connection: Connection) -> Kept | None:
+        """Read what is kept."""
+        return keeping.kept(connection)
+
+    def let_go(self, connection: Connection) -> None:
+        """Drop the copies and the triggers."""
+        emptying.be_impatient(connection)
+        keeping.let_go(connection)
+
+    def written(self, connection: Connection) -> bool:
+        """Ask for marks and moved sequences at once; what is found is where ``rewind`` begins."""
+        found = connection.info[rewind.FOUND] = marks.written(connection)
+        return bool(found)
+
+    @contextmanager
+    def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
+        """See what others have committed before their tables are locked, and wait for nobody for ever."""
+        connection.info.pop(rewind.MOVES, None)
+        with self.transaction(connection, write=True):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            yield
+            rewind.commit(connection)
+
+    def hold(self, connection: Connection, claim: Claim) -> None:
+        """Take the run's lock in the transaction itself, which spares a second connection."""
+        lock.take(connection, claim)
+        emptying.be_impatient(connection)
+
+    def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
+        """Put back the rows whose keys were noted, and all sequences that have moved."""
+        return rewind.run(connection, reached)

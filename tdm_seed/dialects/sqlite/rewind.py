@@ -1,0 +1,169 @@
+"""Putting back what was written, from a copy of the file that is written over the open one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import quote, unquote
+
+from sqlalchemy.engine import URL, Connection
+
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope
+from tdm_seed.dialects.sqlite.deferred import driver_of
+from tdm_seed.dialects.waiting import Claim
+from tdm_seed.errors import Locked
+
+#: What the copy's name has behind that of the file, before the entry and the name of the history.
+_SUFFIX: Final = ".tdm-seed.rows"
+#: Where a connection notes at which version of the file it was like the copy.
+_LIKE: Final = "tdm_seed_like_copy"
+#: How long whoever reads the file is waited for.
+PATIENCE: Final = 60.0
+
+
+def _copy(path: Path, kept: Kept) -> Path:
+    return path.with_name(f"{path.name}{_SUFFIX}-{kept.entry}-{quote(kept.history, safe='')}")
+
+
+def copies(path: Path) -> list[Path]:
+    """List the copies of a file; one that is not finished has another name."""
+    prefix = f"{path.name}{_SUFFIX}-"
+    return sorted(each for each in path.parent.iterdir() if each.name.startswith(prefix))
+
+
+def keep(connection: Connection, path: Path, kept: Kept) -> None:
+    """Copy the file, which nobody else may write to meanwhile: the transaction at hand is the writer."""
+    made = path.with_name(f"{path.name}{_SUFFIX}.new")
+    made.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(made)) as copy:
+        copy.execute("PRAGMA synchronous=OFF")
+        source.backup(copy)
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    for old in copies(path):
+        old.unlink()
+    made.replace(_copy(path, kept))
+    connection.info[_LIKE] = _version(driver_of(connection))
+
+
+def kept(path: Path) -> Kept | None:
+    """Read from the copy's name what it is."""
+    for copy in copies(path):
+        entry, _, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").partition("-")
+        return Kept(unquote(history), int(entry))
+    return None
+
+
+def put_back(connection: Connection, path: Path, reached: Callable[[str], None]) -> Rewound:
+    """Write the copy over the file, unless nobody has written since it was like the copy.
+
+    The transaction at hand ends meanwhile, since a backup is one of its own. Nobody gets in between: the file stays
+    locked, but where there is a write-ahead log, whose readers are not locked out; there, nothing is remembered.
+    """
+    if not written(connection):
+        return Rewound()
+    driver = driver_of(connection)
+    reached("before putting back")
+    driver.execute("ROLLBACK")
+    connection.info.pop(_LIKE, None)
+    logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    if not logged:
+        driver.execute("PRAGMA locking_mode=EXCLUSIVE")
+    with closing(sqlite3.connect(f"{copies(path)[0].as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
+        copy.backup(driver, progress=_Impatient(PATIENCE), sleep=0.01)
+    driver.execute("BEGIN IMMEDIATE")
+    if not logged:
+        connection.info[_LIKE] = _version(driver)
+    reached("after putting back")
+    return Rewound(whole=True)
+
+
+def written(connection: Connection) -> bool:
+    """Tell whether somebody has written since the file was like the copy, as far as this connection knows."""
+    return connection.info.get(_LIKE) != _version(driver_of(connection))
+
+
+def unlock(connection: Connection) -> None:
+    """Let others in again; the lock goes with the next reading."""
+    driver = driver_of(connection)
+    driver.execute("PRAGMA locking_mode=NORMAL")
+    driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+
+
+def _version(driver: sqlite3.Connection) -> int:
+    """Read a number that is another one once another connection has committed, 6 µs."""
+    (version,) = driver.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
+class _Impatient:
+    """Gives a backup up that waits for others; it is told of each attempt."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def __call__(self, status: int, remaining: int, total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > self._end:
+            raise Locked("the database is locked: somebody reads or writes it", hint="Run the command again.")
+
+
+class _Needs(Protocol):
+    """What a dialect needs besides, and has."""
+
+    def file(self, url: URL) -> Path | None: ...
+
+    def lock(self, connection: Connection, claim: Claim) -> AbstractContextManager[object]: ...
+
+    def transaction(self, connection: Connection, *, write: bool) -> AbstractContextManager[object]: ...
+
+
+class Rewinds(Rewinding):
+    """The file goes back as a whole, with its history; connections to it stay open."""
+
+    def keeping_hindrance(self: _Needs, connection: Connection, scope: Scope) -> str | None:
+        """Only a file can be copied, and only as a whole."""
+        if self.file(connection.engine.url) is None:
+            return "the database is in memory"
+        if scope.staying:
+            return f"the manifest keeps {scope.staying[0]}, and the file goes back as a whole"
+        return None
+
+    def keep(self: _Needs, connection: Connection, scope: Scope) -> None:
+        """Copy the file to one beside it."""
+        if path := self.file(connection.engine.url):
+            keep(connection, path, Kept(scope.history, scope.entry))
+
+    def kept(self: _Needs, connection: Connection) -> Kept | None:
+        """Look for the copy."""
+        path = self.file(connection.engine.url)
+        return None if path is None else kept(path)
+
+    def let_go(self: _Needs, connection: Connection) -> None:
+        """Remove the copy."""
+        path = self.file(connection.engine.url)
+        for copy in copies(path) if path is not None else ():
+            copy.unlink()
+
+    def written(self, connection: Connection) -> bool:
+        """Compare the version of the file with that at which it was like the copy."""
+        return written(connection)
+
+    @contextmanager
+    def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
+        """Lock others out as every run does."""
+        with self.lock(connection, claim):
+            try:
+                with self.transaction(connection, write=True):
+                    yield
+            finally:
+                unlock(connection)
+
+    def rewind(self: _Needs, connection: Connection, reached: Callable[[str], None]) -> Rewound:
+        """Write the copy over the file."""
+        path = self.file(connection.engine.url)
+        return Rewound() if path is None else put_back(connection, path, reached)

@@ -1,0 +1,148 @@
+"""Going back by rows: what was written since the seeds were applied is put back, and nothing else is touched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tdm_seed.dialects.base import HeldLock
+from tdm_seed.dialects.rewinding import Kept, Rewound, Scope
+from tdm_seed.engine import content, staying
+from tdm_seed.engine.emptying import children_first
+from tdm_seed.engine.session import Session
+from tdm_seed.errors import DatabaseError, Locked
+from tdm_seed.history import EVERY_SEED, WAY
+from tdm_seed.values import Applied, Changes, Layer, State
+
+#: How the note of the entry says what a reset did.
+ROWS = "rows"
+
+
+def hindrance(session: Session) -> str | None:
+    """Say why this database, or this role, cannot go back by rows, in half a sentence; None where it can.
+
+    Writes nothing.
+    """
+    with session.reading():
+        return _hindrance(session)
+
+
+def prepare(session: Session, lock: HeldLock) -> Kept:
+    """Keep all rows and numbers as they are now, in the database itself, and note from now on what is written.
+
+    What was kept before goes. All or nothing; it takes about as long as to write the rows once more.
+
+    Raises:
+        DatabaseError: that cannot be done here, and why; nothing was changed.
+    """
+    connection, dialect = session.connection, session.dialect
+    session.schema.forget()
+    with session.translated(), dialect.transaction(connection, write=True):
+        dialect.guard(connection, session.history.qualified_name)
+        if why := _hindrance(session):
+            raise DatabaseError(
+                f"rows cannot be kept to go back to: {why}", hint="Nothing was changed. A reset empties the database."
+            )
+        scope = _scope(session)
+        dialect.keep(connection, scope)
+        session.progress.reached("before commit")
+        lock.check()
+    session.progress.reached("after commit")
+    return Kept(scope.history, scope.entry)
+
+
+def find(session: Session) -> Kept | None:
+    """Read what is kept for the history as it is now; None where nothing is that can be gone back to."""
+    with session.reading():
+        kept = session.dialect.kept(session.connection)
+        return kept if kept is not None and _fits(session, kept) else None
+
+
+def restore(session: Session, kept: Kept, heads: tuple[str, ...], now: datetime) -> Rewound:
+    """Put back what was written since ``prepare``, and every sequence that has moved, in one transaction.
+
+    Holds the run's lock itself, in that transaction; where nothing was written, none is needed. The caller has looked
+    whether the schema is what it was, and whether a reset is allowed. Where anything was put back, an entry of the
+    history says so, with the rows as changes; all seeds stay applied. ``now`` is the clock of the seeds.
+
+    Raises:
+        Locked: another runner is at work, or somebody has used a table for a minute; nothing was changed.
+        DatabaseError: the rows that are kept do not fit any more, or the database refuses; nothing was changed.
+        Protected: rows of tables that stay point to some that would go; nothing was changed.
+    """
+    connection, dialect = session.connection, session.dialect
+    started = datetime.now(UTC)
+    claim, done = session.claim(), Rewound()
+    with session.translated(), dialect.rewinding(connection, claim):
+        _check(session, kept)
+        if dialect.written(connection):
+            dialect.hold(connection, claim)
+            _check(session, kept)
+            done = dialect.rewind(connection, session.progress.reached)
+        if done:
+            session.history.record(connection, _entry(session, done, started, now, heads))
+            session.progress.reached("before commit")
+    if done:
+        session.progress.reached("after commit")
+    return done
+
+
+def let_go(session: Session) -> None:
+    """Drop what is kept, and note nothing any more: what seeds write then costs what it always did."""
+    with session.translated(), session.dialect.transaction(session.connection, write=True):
+        session.dialect.let_go(session.connection)
+
+
+def _hindrance(session: Session) -> str | None:
+    connection, history = session.connection, session.history
+    if not (history.exists(connection) and history.newest(connection)):
+        return "nothing was seeded yet"
+    return session.dialect.keeping_hindrance(connection, _scope(session))
+
+
+def _check(session: Session, kept: Kept) -> None:
+    if not _fits(session, kept):
+        raise Locked("another runner has changed the history since rows were kept", hint="They must be kept anew.")
+
+
+def _fits(session: Session, kept: Kept) -> bool:
+    history = session.history
+    return (kept.history, kept.entry) == (history.qualified_name, history.newest(session.connection))
+
+
+def _scope(session: Session) -> Scope:
+    """Take all tables with content, but for those that the manifest keeps."""
+    history, keys = session.history, staying.foreign_keys(session)
+    names = content.tables(session)
+    stays = staying.kept(session, keys, names, ())
+    return Scope(
+        tuple(children_first(set(names) - set(stays), keys)),
+        tuple((history.schema, name) for name in sorted(history.own_tables)),
+        tuple(sorted(stays)),
+        history.qualified_name,
+        history.newest(session.connection),
+    )
+
+
+def _entry(session: Session, done: Rewound, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:
+    environment = session.environment
+    return Applied(
+        seed=EVERY_SEED,
+        layer=Layer.REFERENCE,
+        state=State.RESET,
+        checksum="",
+        environment=environment.name,
+        schema_heads=heads,
+        random_seed=environment.random_seed,
+        clock=now,
+        volumes={},
+        changes=Changes(
+            inserted=sum(each.inserted for each in done.tables),
+            updated=sum(each.updated for each in done.tables),
+            deleted=sum(each.deleted for each in done.tables),
+        ),
+        started_at=started,
+        duration_ms=round((datetime.now(UTC) - started).total_seconds() * 1000),
+        applied_by=session.applied_by,
+        tool_version=session.tool_version,
+        note={WAY: ROWS},
+    )

@@ -1,0 +1,194 @@
+"""Going back on SQLite: the copy is written over the open file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.dialects.sqlite import rewind
+from tdm_seed.engine import Progress, rewinding
+from tdm_seed.engine.session import Session
+from tdm_seed.errors import DatabaseError, Locked
+from tests.engine.playground import MANIFEST, Playground
+from tests.engine.rewound import Rewinds, again, dies, does, kept
+
+WRITES = (
+    "INSERT INTO city (name, country_code) VALUES ('x', '{0}')",
+    "DELETE FROM city",
+    "UPDATE country SET code = '{0}'",
+    "INSERT INTO country VALUES ('{0}', 'Another')",
+    "INSERT INTO numbered (word) VALUES ('x'), ('y')",
+    "DELETE FROM numbered",
+    "UPDATE loose SET n = n + 1",
+)
+TRANSACTION = st.tuples(
+    st.lists(
+        st.tuples(st.sampled_from(WRITES), st.sampled_from(["ie", "pt"])).map(lambda drawn: drawn[0].format(drawn[1])),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+
+
+@pytest.fixture(params=["delete", "wal"])
+def play(request: pytest.FixtureRequest, sqlite_play: Playground) -> Playground:
+    """A playground, with a journal for roll-backs, and with a write-ahead log."""
+    with sqlite3.connect(sqlite_play.url.removeprefix("sqlite:///")) as connection:
+        connection.execute(f"PRAGMA journal_mode={request.param}")
+    connection.close()
+    sqlite_play.sql(
+        "CREATE TABLE numbered (id INTEGER PRIMARY KEY AUTOINCREMENT, word TEXT)",
+        "CREATE TABLE loose (n)",
+        "CREATE TRIGGER noted AFTER INSERT ON city BEGIN INSERT INTO loose VALUES (99); END",
+        "INSERT INTO country VALUES ('ie', 'Ireland'), ('de', 'Germany')",
+        "INSERT INTO city (name, country_code) VALUES ('Cork', 'ie')",
+        "INSERT INTO numbered (word) VALUES ('a'), ('b')",
+    )
+    sqlite_play.item("one", 1)
+    return sqlite_play
+
+
+@pytest.fixture
+def back(play: Playground) -> Iterator[Rewinds]:
+    """What goes back to the seeded state."""
+    with kept(play) as rewinds:
+        yield rewinds
+
+
+def content(play: Playground) -> dict[str, Any]:
+    """Read all rows, where numbering stands, and the schema; but not the history."""
+    found = {name: rows for name, rows in play.content().items() if not name.startswith("seed_history")}
+    return {**found, "numbers": play.rows("SELECT * FROM sqlite_sequence ORDER BY 1"), "schema": play.tables()}
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(transactions=st.lists(TRANSACTION, min_size=1, max_size=3))
+def test_whatever_was_written_everything_is_as_it_was(
+    play: Playground, back: Rewinds, transactions: list[tuple[list[str], bool]]
+) -> None:
+    """Rows, numbers and the schema, after any writes and roll-backs."""
+    before = content(play)
+    for statements, commits in transactions:
+        does(play, statements, commits=commits)
+    back()
+    assert before == content(play)
+
+
+def test_the_history_goes_back_too_and_says_that_rows_were_put_back(play: Playground, back: Rewinds) -> None:
+    """All seeds stay applied, and what comes next is applied as ever."""
+    for _ in range(2):
+        does(play, ["DELETE FROM item"])
+        assert Rewound(whole=True) == back()
+    assert ["applied", "reset"] == [str(entry.state) for entry in play.history()]
+    assert ([], [1]) == (play.ran(), play.items())
+    play.item("two", 2)
+    assert ["two"] == play.ran()
+    assert rewinding.find(back.session) is None
+    with pytest.raises(Locked, match="another runner has changed the history since rows were kept"):
+        back()
+
+
+def test_nothing_is_done_where_nothing_was_written(sqlite_play: Playground) -> None:
+    """A live session knows; one that has just come does not, and goes back to be sure."""
+    sqlite_play.item("one", 1)
+    with kept(sqlite_play) as back:
+        assert Rewound() == back()
+        does(sqlite_play, ["DELETE FROM item"])
+        assert [True, False, False] == [bool(back()) for _ in range(3)]
+        with again(sqlite_play, back) as other:
+            assert back.kept == rewinding.find(other.session)
+            assert [True, False] == [bool(other()) for _ in range(2)]
+
+
+def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:
+    """They read what is there now, and write on."""
+    with sqlite3.connect(play.url.removeprefix("sqlite:///")) as other:
+        other.execute("DELETE FROM item")
+        other.commit()
+        back()
+        assert [(1,)] == other.execute("SELECT id FROM item").fetchall()
+        other.execute("INSERT INTO item VALUES (2, 'x')")
+        other.commit()
+        back()
+        assert [(1,)] == other.execute("SELECT id FROM item").fetchall()
+    other.close()
+
+
+def test_whoever_reads_for_too_long_is_told_and_nothing_was_changed(
+    sqlite_play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader keeps the file from being written; without it, going back works as ever."""
+    monkeypatch.setattr(rewind, "PATIENCE", 0.0)
+    sqlite_play.item("one", 1)
+    sqlite_play.url += "?timeout=0.1"
+    with kept(sqlite_play) as back:
+        does(sqlite_play, ["DELETE FROM item"])
+        with sqlite_play.connection() as reader:
+            reader.exec_driver_sql("SELECT * FROM country").fetchall()
+            with pytest.raises(Locked):
+                back()
+        assert [] == sqlite_play.items()
+        back()
+        assert [1] == sqlite_play.items()
+
+
+@pytest.mark.parametrize("point", ["before putting back", "after putting back", "before commit", "after commit"])
+def test_whoever_dies_has_put_everything_back_or_nothing(play: Playground, back: Rewinds, point: str) -> None:
+    """SIGKILL; the next one goes back all the same."""
+    seeded = content(play)
+    does(play, ["DELETE FROM city", "INSERT INTO numbered (word) VALUES ('z')"])
+    written = content(play)
+    dies(play, point)
+    assert (written if point == "before putting back" else seeded) == content(play)
+    back()
+    assert seeded == content(play)
+
+
+@pytest.mark.parametrize("point", ["before commit", "after commit"])
+def test_whoever_dies_while_rows_are_kept_leaves_a_copy_that_is_whole(play: Playground, point: str) -> None:
+    """It has its name only when it is done."""
+    play.ran()
+    seeded = content(play)
+    dies(play, point, "keep")
+    does(play, ["DELETE FROM city"])
+    with Session(play.environment(), 5, Progress()) as session:
+        found = rewinding.find(session)
+        assert found is not None
+        Rewinds(session, found)()
+    assert seeded == content(play)
+
+
+def test_what_the_manifest_keeps_stands_in_the_way(sqlite_play: Playground) -> None:
+    """A file goes back as a whole."""
+    sqlite_play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["city"]\nscenarios'))
+    sqlite_play.ran()
+    sqlite_play.item("one", 1)
+    with Session(sqlite_play.environment(), 5, Progress()) as session:
+        assert "nothing was seeded yet" == rewinding.hindrance(session)
+        sqlite_play.ran()
+        assert "the manifest keeps city, and the file goes back as a whole" == rewinding.hindrance(session)
+        with session.lock() as lock, pytest.raises(DatabaseError, match="the manifest keeps city"):
+            rewinding.prepare(session, lock)
+
+
+def test_a_copy_that_is_not_wanted_any_more_goes(play: Playground, back: Rewinds) -> None:
+    """Nothing is left beside the file."""
+    rewinding.let_go(back.session)
+    assert rewinding.find(back.session) is None
+    assert not [path.name for path in play.root.parent.rglob("*.tdm-seed.rows*")]
+
+
+def test_a_database_without_marks_says_so(mysql_play: Playground) -> None:
+    """There is no such way, so another must be taken."""
+    mysql_play.item("one", 1)
+    mysql_play.ran()
+    with Session(mysql_play.environment(), 5, Progress()) as session:
+        assert "nothing here notes which tables are written" == rewinding.hindrance(session)
+        assert rewinding.find(session) is None

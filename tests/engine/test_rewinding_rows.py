@@ -1,0 +1,290 @@
+"""Going back by rows on PostgreSQL: exactly what was written is put back, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.engine import Progress, rewinding
+from tdm_seed.engine.session import Session
+from tdm_seed.errors import DatabaseError, Locked, Protected
+from tests.engine.playground import MANIFEST, Playground
+from tests.engine.rewound import POSTGRESQL, Rewinds, again, counted, dies, does, kept, state
+
+NUMBERS = st.integers(1, 6)
+CODES = st.sampled_from(["de", "ie", "pt", "DE"])
+#: What an application does, some of which the database refuses; numbers and codes are drawn for each.
+WRITES = (
+    "INSERT INTO person (boss, name, home, badge) VALUES ({0}, 'new', '{2}', {1})",
+    "INSERT INTO person OVERRIDING SYSTEM VALUE VALUES ({0}, NULL, 'old', DEFAULT, NULL, NULL)",
+    "UPDATE person SET name = name || 'x', badge = badge + {0} WHERE id = {1}",
+    "UPDATE person SET badge = {0} - badge",
+    "UPDATE person SET boss = {0}, home = '{2}'",
+    "DELETE FROM person WHERE id >= {0}",
+    "INSERT INTO country VALUES ('{2}', 'Another')",
+    "UPDATE country SET code = '{2}' WHERE code = '{3}'",
+    "UPDATE country SET name = lower(name)",
+    "DELETE FROM country WHERE code = '{2}'",
+    "TRUNCATE person CASCADE",
+    "TRUNCATE person RESTART IDENTITY CASCADE",
+    "SET CONSTRAINTS ALL DEFERRED; INSERT INTO hen (id, egg) VALUES ({0} + 2, {1}); DELETE FROM egg WHERE id = {1}",
+    "UPDATE egg SET hen = {0}",
+    "UPDATE hen SET egg = {0}; DELETE FROM egg WHERE id = {1}",
+    "TRUNCATE hen, egg RESTART IDENTITY",
+    "INSERT INTO loose (n, person) VALUES ({0}, {1})",
+    "DELETE FROM loose",
+    "UPDATE part SET k = k + {0}",
+    "INSERT INTO high VALUES ({0}, 15, 'z')",
+    "DELETE FROM low",
+    "UPDATE parent SET id = id + {0}, word = 'z'",
+    "DELETE FROM ONLY parent",
+    "INSERT INTO heir VALUES ({0}, '', {1})",
+    """UPDATE "od""d %t:x.y" SET "a.b" = lower("a.b") || {0}""",
+    "UPDATE felt SET what = what::numeric(9, {0}), at = at + interval '1 hour'",
+    "SELECT nextval('free'), nextval('hen_id_seq')",
+    "SELECT setval('free', {0}, false)",
+    "ALTER TABLE loose DISABLE TRIGGER ALL; DELETE FROM loose; ALTER TABLE loose ENABLE TRIGGER ALL",
+    "SET session_replication_role = replica; DELETE FROM country WHERE code = '{2}'; INSERT INTO loose VALUES (8)",
+    "REFRESH MATERIALIZED VIEW headcount",
+)
+WRITE = st.tuples(st.sampled_from(WRITES), NUMBERS, NUMBERS, CODES, CODES).map(
+    lambda drawn: drawn[0].format(*drawn[1:])
+)
+TRANSACTION = st.tuples(st.lists(WRITE, min_size=1, max_size=3), st.booleans())
+
+
+@pytest.fixture
+def play(postgresql_play: Playground) -> Playground:
+    """A playground with everything that makes going back hard."""
+    with postgresql_play.connection() as connection:
+        for statement in POSTGRESQL:
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    postgresql_play.item("one", 1)
+    return postgresql_play
+
+
+@pytest.fixture
+def back(play: Playground) -> Iterator[Rewinds]:
+    """What goes back to the seeded state."""
+    with kept(play) as rewinds:
+        yield rewinds
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(transactions=st.lists(TRANSACTION, min_size=1, max_size=4))
+def test_whatever_was_written_everything_is_as_it_was(
+    play: Playground, back: Rewinds, transactions: list[tuple[list[str], bool]]
+) -> None:
+    """Rows byte for byte, sequences, and the catalogue, after any writes, roll-backs, truncations and cascades."""
+    before = state(play)
+    for statements, commits in transactions:
+        does(play, statements, commits=commits)
+    back()
+    assert before == state(play)
+    assert Rewound() == back()
+
+
+def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewinds) -> None:
+    """A few questions, whatever the number of tables; the history says nothing of it, and neither do roll-backs."""
+    does(play, ["UPDATE country SET name = 'x'", "DELETE FROM loose"], commits=False)
+    asked: list[str] = []
+    sa.event.listen(back.session.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    before = play.history()
+    assert Rewound() == back()
+    assert before == play.history()
+    assert len(asked) <= 6
+
+
+def test_only_the_rows_that_were_written_are_touched(play: Playground, back: Rewinds) -> None:
+    """And they are counted, with the sequences that have moved and the views that were computed anew."""
+    does(play, ["INSERT INTO person (name) VALUES ('x'), ('y')"])
+    does(play, ["UPDATE country SET name = 'x' WHERE code = 'de'", "DELETE FROM city"])
+    place = "SELECT ctid FROM country WHERE code = 'ie'"
+    before = play.rows(place)
+    done = back()
+    counts = {"city": (0, 0, 1), "country": (0, 1, 0), "loose": (7, 0, 5), "person": (2, 0, 0)}
+    assert counts == counted(done)
+    assert (("public.person_id_seq",), ("public.headcount", "public.doubled")) == (done.sequences, done.views)
+    assert before == play.rows(place)
+
+
+def test_the_history_says_that_rows_were_put_back_and_all_seeds_stay_applied(play: Playground, back: Rewinds) -> None:
+    """A thousand such entries are not read by the commands that follow."""
+    does(play, ["DELETE FROM item"])
+    back()
+    does(play, ["DELETE FROM item"])
+    back()
+    entries = play.history()
+    assert ["applied", "reset", "reset"] == [str(entry.state) for entry in entries]
+    assert {"way": "rows"} == entries[-1].note
+    assert 1 == entries[-1].changes.inserted
+    assert 1 == len(back.session.entries())
+    assert ([], "applied") == (play.ran(), str(play.status()["one"].state))
+    play.item("two", 2)
+    assert ["two"] == play.ran()
+
+
+def test_what_is_kept_is_found_again_until_the_history_goes_on(play: Playground, back: Rewinds) -> None:
+    """Another process goes back, too; but never to rows from before a seed that was applied since."""
+    does(play, ["DELETE FROM item"])
+    with again(play, back) as other:
+        assert back.kept == rewinding.find(other.session)
+        assert {"item": (0, 0, 1)} == counted(other())
+    play.item("two", 2)
+    play.ran()
+    assert rewinding.find(back.session) is None
+    with pytest.raises(Locked, match="another runner has changed the history since rows were kept"):
+        back()
+    assert [1, 2] == play.items()
+
+
+def test_what_a_crash_of_the_server_has_emptied_is_not_gone_back_to(play: Playground, back: Rewinds) -> None:
+    """Copies and marks are not logged, so a server that was cut off comes up with none of them."""
+    play.sql("TRUNCATE tdm_seed_rows.journal")
+    assert rewinding.find(back.session) is None
+    with pytest.raises(DatabaseError, match="a crash of the server has emptied"):
+        back()
+    assert [1] == play.items()
+
+
+def test_a_table_that_was_made_anew_is_not_put_back(play: Playground, back: Rewinds) -> None:
+    """It has no triggers, so nobody knows what was written to it."""
+    play.sql("DROP TABLE item", "CREATE TABLE item (id int PRIMARY KEY, label varchar(200))")
+    with pytest.raises(DatabaseError, match="another one than it was when rows were kept"):
+        back()
+
+
+def test_the_tools_own_schema_is_nowhere_to_be_seen(play: Playground, back: Rewinds) -> None:
+    """Neither in digests nor where all tables are listed; and it goes without a trace."""
+    assert [] == [table for table in back.session.tables() if table[0] is not None]
+    assert not [each for each in play.digest() if "tdm" in each.table]
+    rewinding.let_go(back.session)
+    assert rewinding.find(back.session) is None
+    assert [(0,)] == play.rows("SELECT count(*) FROM pg_trigger WHERE starts_with(tgname, 'tdm_seed')")
+
+
+def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:
+    """Nobody is cut off, and what somebody has not committed yet is put back the next time."""
+    engine = back.session.dialect.engine(back.session.url, "the application")
+    with engine.connect() as other:
+        other.exec_driver_sql("DELETE FROM item")
+        other.commit()
+        other.exec_driver_sql("DELETE FROM city")
+        assert {"item": (0, 0, 1)} == counted(back())
+        other.commit()
+        assert {"city": (0, 0, 1)} == counted(back())
+        assert 1 == other.scalar(sa.text("SELECT count(*) FROM item"))
+    engine.dispose()
+
+
+def test_an_open_transaction_on_a_table_that_was_written_is_waited_for(play: Playground, back: Rewinds) -> None:
+    """At most as long as the role says; then nothing was changed."""
+    play.sql(f"ALTER ROLE postgres IN DATABASE {back.session.url.database} SET lock_timeout = 100")
+    does(play, ["DELETE FROM item", "DELETE FROM city"])
+    engine = back.session.dialect.engine(back.session.url, "the application")
+    with again(play, back) as impatient, engine.connect() as other:
+        other.exec_driver_sql("UPDATE city SET name = 'x'")
+        other.exec_driver_sql("INSERT INTO item VALUES (7)")
+        with pytest.raises(Locked):
+            impatient()
+        assert [] == play.items()
+        other.commit()
+        assert {"city": (0, 0, 1), "item": (1, 0, 1)} == counted(impatient())
+    engine.dispose()
+
+
+def test_a_table_that_stays_is_left_alone(play: Playground) -> None:
+    """With its rows and its numbers; and nothing goes that its rows point to."""
+    play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["city"]\nscenarios'))
+    with kept(play) as back:
+        play.sql("INSERT INTO country VALUES ('pt', 'Portugal')")
+        play.sql("INSERT INTO city (name, country_code) VALUES ('Porto', 'pt'), ('Galway', 'ie')")
+        with pytest.raises(Protected, match="rows of city, which stay, point to rows of country that would go"):
+            back()
+        assert [("pt",)] == play.rows("SELECT code FROM country WHERE code = 'pt'")
+        play.sql("DELETE FROM city WHERE country_code = 'pt'")
+        assert {"country": (1, 0, 0)} == counted(back())
+        assert 2 == len(play.rows("SELECT * FROM city"))
+        assert [(3,)] == play.rows("SELECT last_value FROM city_id_seq")
+
+
+@pytest.fixture
+def owner(play: Playground) -> Iterator[Playground]:
+    """The playground as its superuser sees it; ``play`` is a role that owns nothing."""
+    owner = Playground(play.root, play.url)
+    play.ran()
+    database = sa.make_url(play.url).database
+    role = f"app_{database}"
+    owner.sql(f"CREATE ROLE {role} LOGIN", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    play.url = sa.make_url(play.url).set(username=role).render_as_string(hide_password=False)
+    yield owner
+    owner.sql(f"REASSIGN OWNED BY {role} TO postgres", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_a_role_that_is_not_the_owner_is_told_before_anything_is_changed(play: Playground, owner: Playground) -> None:
+    """The way is not there, and the reason says what it would take."""
+    database, role = sa.make_url(play.url).database, sa.make_url(play.url).username
+    with Session(play.environment(), 5, Progress()) as session:
+        assert "this role may not create the schema tdm_seed_rows" in str(rewinding.hindrance(session))
+        owner.sql(f"GRANT CREATE ON DATABASE {database} TO {role}")
+        assert "the table city belongs to another role" == rewinding.hindrance(session)
+        with session.lock() as lock, pytest.raises(DatabaseError, match="the table city belongs to another role"):
+            rewinding.prepare(session, lock)
+    assert [] == owner.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'tdm_seed_rows'")
+
+
+def test_a_role_that_owns_the_tables_needs_no_more(play: Playground, owner: Playground) -> None:
+    """Not even where a circle of foreign keys must be deferred; and the application may be another role."""
+    database, role = sa.make_url(play.url).database, sa.make_url(play.url).username
+    owner.sql(
+        f"GRANT CREATE ON DATABASE {database} TO {role}",
+        f"DO $$ DECLARE name text; BEGIN FOR name IN SELECT oid::regclass FROM pg_class WHERE relkind IN "
+        f"('r', 'p', 'm', 'S') AND relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend d "
+        f"WHERE d.objid = pg_class.oid AND d.deptype IN ('a', 'i') AND relkind = 'S') LOOP EXECUTE "
+        f"format('ALTER TABLE %s OWNER TO {role}', name); END LOOP; END $$",
+    )
+    with kept(play) as back:
+        before = state(owner)
+        does(owner, ["SET CONSTRAINTS ALL DEFERRED; INSERT INTO hen VALUES (8, 8); INSERT INTO egg VALUES (8, 8)"])
+        does(owner, ["UPDATE hen SET egg = 8", "DELETE FROM egg WHERE id < 8"])
+        assert {"egg", "hen"} == counted(back()).keys()
+        assert before == state(owner)
+
+
+@pytest.mark.parametrize("point", ["before putting back", "after putting back", "before commit", "after commit"])
+def test_whoever_dies_has_put_everything_back_or_nothing(play: Playground, back: Rewinds, point: str) -> None:
+    """SIGKILL, where nothing can be tidied up; sequences, too, which no roll-back moves by itself."""
+    seeded = state(play)
+    does(play, ["INSERT INTO person (name, badge) VALUES ('x', 9)", "DELETE FROM loose", "SELECT nextval('free')"])
+    written = state(play)
+    dies(play, point)
+    assert (seeded if point == "after commit" else written) == state(play)
+    back()
+    assert seeded == state(play)
+
+
+@pytest.mark.parametrize("point", ["before commit", "after commit"])
+def test_whoever_dies_while_rows_are_kept_has_kept_all_or_nothing(play: Playground, point: str) -> None:
+    """No trigger stays behind without the rows that it is for."""
+    play.ran()
+    dies(play, point, "keep")
+    with Session(play.environment(), 5, Progress()) as session:
+        assert (point == "after commit") == (rewinding.find(session) is not None)
+    triggers = play.rows("SELECT count(*) FROM pg_trigger WHERE starts_with(tgname, 'tdm_seed')")
+    assert (point == "after commit") == (triggers != [(0,)])
+
+
+def test_another_runner_is_waited_for(play: Playground, back: Rewinds) -> None:
+    """Going back holds the lock of a run, where there is anything to put back."""
+    does(play, ["DELETE FROM item"])
+    with Session(play.environment(), 5, Progress()) as other, other.lock(), again(play, back) as waiting:
+        waiting.session.lock_timeout = 0.1
+        with pytest.raises(Locked, match="another runner holds the lock"):
+            waiting()
+        assert [] == play.items()
+    assert {"item": (0, 0, 1)} == counted(back())
