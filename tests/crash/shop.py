@@ -110,7 +110,10 @@ class Shop(Playground):
 class Running:
     """A process whose output goes to files, so that nothing waits for anybody to read it."""
 
-    def __init__(self, root: Path, number: int, arguments: list[str], environ: dict[str, str]) -> None:
+    def __init__(
+        self, root: Path, number: int, arguments: list[str], environ: dict[str, str], *, patience: float = PATIENCE
+    ) -> None:
+        self.patience = patience
         self._out, self._err = root / f"{number}.out", root / f"{number}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(arguments, cwd=root, env=environ, stdout=out, stderr=err)
@@ -128,7 +131,7 @@ class Running:
     def end(self) -> int:
         """Wait for its exit code."""
         try:
-            return self.process.wait(PATIENCE)
+            return self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -137,7 +140,7 @@ class Running:
 
 def wait_for(what: Callable[[], object], *processes: Running) -> None:
     """Wait until something is true; fail as soon as one of the processes has ended before."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + max((each.patience for each in processes), default=PATIENCE)
     while not what():
         ended = [each for each in processes if each.process.poll() is not None]
         assert not ended or what(), [(each.process.returncode, each.out, each.err) for each in ended]

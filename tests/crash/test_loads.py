@@ -20,7 +20,7 @@ from tdm_seed import chunked
 from tdm_seed.engine import Progress
 from tdm_seed.errors import TdmSeedError
 from tdm_seed.loading import large, telling
-from tests.crash.shop import Running, wait_for
+from tests.crash.shop import PATIENCE, Running, wait_for
 from tests.engine.conftest import playground
 from tests.engine.playground import Playground
 
@@ -56,6 +56,9 @@ now = 2026-01-05T00:00:00Z
 [volumes]
 rows = {}
 """
+
+#: How many rows each of the two tables gets in a second, at the least, on a busy machine.
+SLOWEST = 2_000
 
 #: Where a run dies, and for the how manieth time it comes there: loads tell twenty times how far they are.
 ENDS = [("after load", 1), ("before history", 1), ("before commit", 1), ("after commit", 1)]
@@ -99,7 +102,9 @@ class Load:
     def drive(self, point: str = "", number: int = 0) -> Running:
         """Start an upgrade that kills itself at a point."""
         arguments = [sys.executable, str(DRIVER), point, str(number), str(self.rows)]
-        self.processes.append(Running(self.play.root, len(self.processes), arguments, self.play.environ()))
+        patience = PATIENCE + self.rows / SLOWEST
+        number = len(self.processes)
+        self.processes.append(Running(self.play.root, number, arguments, self.play.environ(), patience=patience))
         return self.processes[-1]
 
     def found(self) -> list[Any]:
