@@ -79,7 +79,7 @@ class Reset(Case):
             environment = seeder.environment
         self._session = Session(environment, 5, Progress()).open()
         with self._session.lock() as lock:
-            self._kept = rewinding.prepare(self._session, lock)
+            self._kept = rewinding.prepare(self._session, lock, "key")
         self._theirs = project.engine(place.url).connect()
         self._tester = project.engine(place.url).connect()
         self._seeded = self._found()

@@ -16,26 +16,28 @@ Name = tuple[str | None, str]
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a database can go back to: its content at an ``entry`` of a ``history``.
+
+    ``key`` is a digest of all that it was made of, and ``fingerprint`` one of the catalogue that it was in.
+    """
+
+    history: str
+    entry: int
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Scope:
     """What is to be kept: the content of ``tables`` in the default schema, which come children first.
 
     ``own`` are the tool's tables, and ``staying`` those that the manifest keeps: their rows and numbers go on.
-    ``history`` and ``entry`` say at which entry of which history the content is as it is.
     """
 
     tables: tuple[str, ...]
     own: tuple[Name, ...]
     staying: tuple[str, ...]
-    history: str
-    entry: int
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a database can go back to: its content at an ``entry`` of a ``history``."""
-
-    history: str
-    entry: int
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,10 @@ class Rewinding:
         """Say why rows cannot be kept here or by this role, in half a sentence; None where they can."""
         return "nothing here notes which tables are written"
 
-    def keep(self, connection: Connection, scope: Scope) -> None:
+    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
         """Keep the rows and numbers as they are now, in place of what was kept before, inside a transaction.
 
-        The caller has asked for a hindrance.
+        ``content`` says what they are. The caller has asked for a hindrance.
         """
         raise NotImplementedError
 

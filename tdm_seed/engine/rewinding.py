@@ -26,10 +26,11 @@ def hindrance(session: Session) -> str | None:
         return _hindrance(session)
 
 
-def prepare(session: Session, lock: HeldLock) -> Kept:
+def prepare(session: Session, lock: HeldLock, key: str) -> Kept:
     """Keep all rows and numbers as they are now, in the database itself, and note from now on what is written.
 
-    What was kept before goes. All or nothing; it takes about as long as to write the rows once more.
+    ``key`` is a digest of all that they were made of. What was kept before goes. All or nothing; it takes about as long
+    as to write the rows once more.
 
     Raises:
         DatabaseError: that cannot be done here, and why; nothing was changed.
@@ -42,12 +43,12 @@ def prepare(session: Session, lock: HeldLock) -> Kept:
             raise DatabaseError(
                 f"rows cannot be kept to go back to: {why}", hint="Nothing was changed. A reset empties the database."
             )
-        scope = _scope(session)
-        dialect.keep(connection, scope)
+        content_now = _content(session, key)
+        dialect.keep(connection, _scope(session), content_now)
         session.progress.reached("before commit")
         lock.check()
     session.progress.reached("after commit")
-    return Kept(scope.history, scope.entry)
+    return content_now
 
 
 def find(session: Session) -> Kept | None:
@@ -118,9 +119,13 @@ def _scope(session: Session) -> Scope:
         tuple(children_first(set(names) - set(stays), keys)),
         tuple((history.schema, name) for name in sorted(history.own_tables)),
         tuple(sorted(stays)),
-        history.qualified_name,
-        history.newest(session.connection),
     )
+
+
+def _content(session: Session, key: str) -> Kept:
+    connection, history = session.connection, session.history
+    fingerprint = session.dialect.fingerprint(connection, history.own_tables)
+    return Kept(history.qualified_name, history.newest(connection), key, fingerprint)
 
 
 def _entry(session: Session, done: Rewound, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:

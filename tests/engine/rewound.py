@@ -99,7 +99,7 @@ def kept(play: Playground, progress: Progress | None = None) -> Iterator[Rewinds
     play.ran()
     with Session(play.environment(), 5, progress or Progress()) as session:
         with session.lock() as lock:
-            found = rewinding.prepare(session, lock)
+            found = rewinding.prepare(session, lock, "key")
         yield Rewinds(session, found)
 
 
@@ -152,7 +152,7 @@ class Killed(Progress):
 with Session(Project.load().environment("dev"), 5, Killed()) as session:
     if sys.argv[2:]:
         with session.lock() as lock:
-            rewinding.prepare(session, lock)
+            rewinding.prepare(session, lock, "key")
     else:
         rewinding.restore(session, rewinding.find(session), (), datetime.now(UTC))
 """

@@ -175,7 +175,7 @@ def test_what_the_manifest_keeps_stands_in_the_way(sqlite_play: Playground) -> N
         sqlite_play.ran()
         assert "the manifest keeps city, and the file goes back as a whole" == rewinding.hindrance(session)
         with session.lock() as lock, pytest.raises(DatabaseError, match="the manifest keeps city"):
-            rewinding.prepare(session, lock)
+            rewinding.prepare(session, lock, "key")
 
 
 def test_a_copy_that_is_not_wanted_any_more_goes(play: Playground, back: Rewinds) -> None:

@@ -234,7 +234,7 @@ def test_a_role_that_is_not_the_owner_is_told_before_anything_is_changed(play: P
         owner.sql(f"GRANT CREATE ON DATABASE {database} TO {role}")
         assert "the table city belongs to another role" == rewinding.hindrance(session)
         with session.lock() as lock, pytest.raises(DatabaseError, match="the table city belongs to another role"):
-            rewinding.prepare(session, lock)
+            rewinding.prepare(session, lock, "key")
     assert [] == owner.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'tdm_seed_rows'")
 
 

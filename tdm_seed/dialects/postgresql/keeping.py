@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -95,7 +96,7 @@ def hindrance(connection: Connection, scope: Scope) -> str | None:
     return None
 
 
-def keep(connection: Connection, scope: Scope) -> None:
+def keep(connection: Connection, scope: Scope, content: Kept) -> None:
     """Copy the rows, note where sequences are, and make the triggers; whoever writes meanwhile is waited for."""
     let_go(connection)
     found = places.read(connection, _names(connection, scope)).all
@@ -108,7 +109,7 @@ def keep(connection: Connection, scope: Scope) -> None:
     _run(connection, f"COMMENT ON SCHEMA {SCHEMA} IS '{_COMMENT}'")
     for statement in (
         marks.JOURNAL,
-        f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint)",
+        f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint, key text, fingerprint text)",
         f"CREATE TABLE {SCHEMA}.place (number integer PRIMARY KEY, members bigint[], reach integer[], shape jsonb)",
         f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text, oid oid, place integer, value bigint, "
         "called boolean)",
@@ -135,7 +136,7 @@ def keep(connection: Connection, scope: Scope) -> None:
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")
     _run(connection, marks.FIRST_MARK)
-    _note(connection, "baseline", [{"history": scope.history, "entry": scope.entry}])
+    _note(connection, "baseline", [asdict(content)])
 
 
 def kept(connection: Connection) -> Kept | None:
@@ -144,9 +145,10 @@ def kept(connection: Connection) -> Kept | None:
     if schema is None or not (schema.owned and schema.ours):
         return None
     row = connection.exec_driver_sql(
-        f"SELECT history, entry FROM {SCHEMA}.baseline WHERE EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0)"
+        f"SELECT history, entry, key, fingerprint FROM {SCHEMA}.baseline "
+        f"WHERE EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0)"
     ).first()
-    return None if row is None else Kept(row.history, row.entry)
+    return None if row is None else Kept(*row)
 
 
 def let_go(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from tdm_seed.dialects.sqlite.deferred import driver_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import Locked
 
-#: What the copy's name has behind that of the file, before the entry and the name of the history.
+#: What the copy's name has behind that of the file, before what it says of the content.
 _SUFFIX: Final = ".tdm-seed.rows"
 #: Where a connection notes at which version of the file it was like the copy.
 _LIKE: Final = "tdm_seed_like_copy"
@@ -27,7 +27,8 @@ PATIENCE: Final = 60.0
 
 
 def _copy(path: Path, kept: Kept) -> Path:
-    return path.with_name(f"{path.name}{_SUFFIX}-{kept.entry}-{quote(kept.history, safe='')}")
+    said = (str(kept.entry), kept.key, kept.fingerprint, quote(kept.history, safe=""))
+    return path.with_name("-".join((f"{path.name}{_SUFFIX}", *said)))
 
 
 def copies(path: Path) -> list[Path]:
@@ -54,8 +55,8 @@ def keep(connection: Connection, path: Path, kept: Kept) -> None:
 def kept(path: Path) -> Kept | None:
     """Read from the copy's name what it is."""
     for copy in copies(path):
-        entry, _, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").partition("-")
-        return Kept(unquote(history), int(entry))
+        entry, key, fingerprint, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", 3)
+        return Kept(unquote(history), int(entry), key, fingerprint)
     return None
 
 
@@ -133,10 +134,10 @@ class Rewinds(Rewinding):
             return f"the manifest keeps {scope.staying[0]}, and the file goes back as a whole"
         return None
 
-    def keep(self: _Needs, connection: Connection, scope: Scope) -> None:
+    def keep(self: _Needs, connection: Connection, scope: Scope, content: Kept) -> None:
         """Copy the file to one beside it."""
         if path := self.file(connection.engine.url):
-            keep(connection, path, Kept(scope.history, scope.entry))
+            keep(connection, path, content)
 
     def kept(self: _Needs, connection: Connection) -> Kept | None:
         """Look for the copy."""
