@@ -58,6 +58,21 @@ def find(session: Session) -> Kept | None:
         return kept if kept is not None and _fits(session, kept) else None
 
 
+def look(session: Session, key: str) -> Kept | str:
+    """Read what is kept, if that is what the ``key`` says; else say why not, in half a sentence."""
+    with session.reading():
+        kept = session.dialect.kept(session.connection)
+        if kept is None:
+            return _hindrance(session) or "no rows were kept when it was seeded"
+        if not _fits(session, kept):
+            return "seeds have run since rows were kept"
+        if kept.key != key:
+            return "what the rows are made of has changed since they were kept"
+        if kept.fingerprint != session.dialect.fingerprint(session.connection, session.history.own_tables):
+            return "the schema has changed since rows were kept"
+        return kept
+
+
 def restore(session: Session, kept: Kept, heads: tuple[str, ...], now: datetime) -> Rewound:
     """Put back what was written since ``prepare``, and every sequence that has moved, in one transaction.
 

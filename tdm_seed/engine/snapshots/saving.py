@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed import faking
 from tdm_seed.dialects.snapshots import Mark, Snapshot, Store, name_of
-from tdm_seed.engine import reset
+from tdm_seed.engine import reset_rules
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
@@ -68,7 +68,7 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
         DriftError: files and history disagree.
         UsageError: seeds are pending, or were applied with other volumes, another random seed, clock or Faker.
     """
-    reset.check(session, entries)
+    reset_rules.check(session, entries, adopt=True)
     version = session.schema_version
     if version is not None and set(heads) != set(version.newest()):
         raise SchemaNotReady(
