@@ -70,6 +70,8 @@ def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
         Protected: with what forbids it.
     """
     reset.check(session, entries)
+    if entries and not session.environment.keep:
+        return
     with session.reading():
         names = content.tables(session)
         if not entries and not adopt and (held := next((name for name in names if count(session, name)), None)):
