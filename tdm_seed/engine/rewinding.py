@@ -124,7 +124,7 @@ def _scope(session: Session) -> Scope:
 
 def _content(session: Session, key: str) -> Kept:
     connection, history = session.connection, session.history
-    fingerprint = session.dialect.fingerprint(connection, history.own_tables)
+    fingerprint = session.dialect.known_fingerprint(connection, history.own_tables)
     return Kept(history.qualified_name, history.newest(connection), key, fingerprint)
 
 
