@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from benchmarks import project
 from benchmarks.case import Case, Place
 from benchmarks.sitting import DifferentRows
-from tdm_seed.engine import Progress, rewinding
-from tdm_seed.engine.session import Session
+from tdm_seed.values import Way
 
 ROWS = 1_000
 
@@ -20,7 +18,6 @@ ROWS = 1_000
 TABLES = (30, 300)
 #: Milliseconds that a reset may take where nothing was written.
 AT_MOST = 3
-_NOW = datetime(2026, 1, 5, tzinfo=UTC)
 _THEIRS = {
     "sqlite": "a copy of the file",
     "postgresql": "TRUNCATE of all tables, RESTART IDENTITY CASCADE, which brings nothing back",
@@ -74,12 +71,9 @@ class Reset(Case):
         (folder / "seeds" / "reference").mkdir(parents=True)
         (folder / "seeds" / "reference" / "20260101_0000_first.sql").write_text("SELECT 1;\n")
         self._make(max(place.rows // tables, 1))
-        with project.seeder(folder, place.url) as seeder:
-            seeder.upgrade()
-            environment = seeder.environment
-        self._session = Session(environment, 5, Progress()).open()
-        with self._session.lock() as lock:
-            self._kept = rewinding.prepare(self._session, lock, "key")
+        self._seeder = project.seeder(folder, place.url)
+        self._seeder.__enter__()
+        self._seeder.reset(confirmed=True, adopt=True)
         self._theirs = project.engine(place.url).connect()
         self._tester = project.engine(place.url).connect()
         self._seeded = self._found()
@@ -109,12 +103,13 @@ class Reset(Case):
                 transaction.rollback()
 
     def ours(self) -> None:
-        """Put back what was written, on a live session."""
+        """Put back what was written, on a live Seeder."""
         self._side = "ours"
         self._restore()
 
     def _restore(self) -> None:
-        rewinding.restore(self._session, self._kept, (), _NOW)
+        if self._seeder.reset(confirmed=True).way is not Way.ROWS:
+            raise DifferentRows(f"{self.name}: ours has not gone back by rows")
 
     def theirs(self) -> None:
         """Empty all tables on a live connection, or copy the file."""
@@ -145,8 +140,8 @@ class Reset(Case):
 
     def close(self) -> None:
         """Leave the database as it was found."""
-        rewinding.let_go(self._session)
-        self._session.close()
+        self._seeder.reset(confirmed=True, empty=True)
+        self._seeder.__exit__(None, None, None)
         for connection in (self._theirs, self._tester):
             connection.close()
             connection.engine.dispose()

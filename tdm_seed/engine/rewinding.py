@@ -68,7 +68,8 @@ def look(session: Session, key: str) -> Kept | str:
             return "seeds have run since rows were kept"
         if kept.key != key:
             return "what the rows are made of has changed since they were kept"
-        if kept.fingerprint != session.dialect.fingerprint(session.connection, session.history.own_tables):
+        own = session.history.own_tables
+        if kept.fingerprint != session.dialect.known_fingerprint(session.connection, own):
             return "the schema has changed since rows were kept"
         return kept
 
@@ -139,7 +140,7 @@ def _scope(session: Session) -> Scope:
 
 def _content(session: Session, key: str) -> Kept:
     connection, history = session.connection, session.history
-    fingerprint = session.dialect.fingerprint(connection, history.own_tables)
+    fingerprint = session.dialect.known_fingerprint(connection, history.own_tables)
     return Kept(history.qualified_name, history.newest(connection), key, fingerprint)
 
 

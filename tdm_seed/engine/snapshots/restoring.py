@@ -55,7 +55,7 @@ def choose(session: Session, store: Store, key: Key) -> Snapshot:
 def _alike(session: Session, found: Sequence[Snapshot]) -> list[Snapshot]:
     """Keep those with the catalogue that the database has now."""
     with session.reading():
-        now = session.dialect.fingerprint(session.connection, session.history.own_tables)
+        now = session.dialect.known_fingerprint(session.connection, session.history.own_tables)
     return [each for each in found if each.mark is not None and each.mark.fingerprint == now]
 
 
@@ -70,6 +70,8 @@ def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
         Protected: with what forbids it.
     """
     reset_rules.check(session, entries, adopt=adopt)
+    if not session.environment.keep:
+        return
     with session.reading():
         names = content.tables(session)
         for name in session.environment.keep:
