@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from tdm_seed.dialects.base import HeldLock
@@ -66,6 +68,7 @@ class _Seeder(Protocol):
 
     environment: Environment
     _session: Session
+    _known: tuple[Kept, datetime] | None
 
     @property
     def seeds(self) -> tuple[Seed, ...]: ...
@@ -83,6 +86,10 @@ class _Seeder(Protocol):
 
 class Resetting:
     """Three ways back to the seeded state: by the rows that were written, by a snapshot, by seeding again."""
+
+    #: What this Seeder has gone back to by rows, and the clock at which that was right: while neither history nor
+    #: catalogue have changed, it still is.
+    _known: tuple[Kept, datetime] | None = None
 
     def plan_reset(self: _Seeder, *, way: Way | None = None, empty: bool = False, adopt: bool = False) -> Course:
         """Find out which way ``reset`` would go and what it would empty, keep and bring back; write nothing.
@@ -124,9 +131,14 @@ class Resetting:
             UsageError: the ``way`` that is asked for is not right here, and why.
             TdmSeedError: as ``upgrade``.
         """
-        session = self._session
-        entries = session.entries()
-        reset_rules.check(session, entries, adopt=adopt)
+        if self._known is not None and way in (None, Way.ROWS) and not empty:
+            kept, then = self._known
+            if then == clock(self.environment, ()):
+                with suppress(DatabaseError):  # what was known is not so any more
+                    return _by_rows(self, Course(Way.ROWS, kept=kept), confirmed=confirmed)
+            self._known = None
+        entries = self._session.entries()
+        reset_rules.check(self._session, entries, adopt=adopt)
         course = _choose(self, entries, way, empty=empty, adopt=adopt)
         takes: dict[Way, Callable[[], ResetResult]] = {
             Way.ROWS: lambda: _by_rows(self, course, confirmed=confirmed),
@@ -207,7 +219,9 @@ def _by_rows(seeder: _Seeder, course: Course, *, confirmed: bool) -> ResetResult
             written = session.dialect.written(session.connection)
         if written:
             reset_rules.refuse_unconfirmed(seeder.environment, "a reset", confirmed=False)
-    done = rewinding.restore(session, kept, session.schema_heads(), clock(seeder.environment, session.entries()))
+    now = clock(seeder.environment, ())
+    done = rewinding.restore(session, kept, now)
+    seeder._known = kept, now
     return ResetResult(Emptying(), (), Way.ROWS, course.passed, rewound=done, keeps=True)
 
 
