@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.postgresql.sending import driver_of
+from tdm_seed.dialects.postgresql.swap import literal
+
 #: Expressions are digested as the server stores them and not as it writes them for people, which takes longer and
 #: depends on the search path; where in its text a word stood is no part of an expression. Names stand in place of
 #: numbers, for what a load drops and makes again has another number.
@@ -106,7 +109,7 @@ _PARTS: Final = (
     ("pg_extension", "oid", "true"),
     ("pg_depend", "objid", "refclassid = 'pg_extension'::regclass"),
     ("pg_depend", "objid", "refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i') "
-     "AND refobjid IN (SELECT oid FROM pg_class WHERE relname = ANY(%(own)s))"),
+     "AND refobjid IN (SELECT oid FROM pg_class WHERE relname IN ({own}))"),
 )  # fmt: skip
 #: A version of a row is known by where it lies and by the transaction that wrote it. Writing in place, as ANALYZE and
 #: VACUUM do, changes neither, and nothing that the fingerprint is made of. Rights name roles, which can be renamed.
@@ -118,11 +121,18 @@ _STAMP: Final = (
 
 
 def stamp(connection: Connection, own: Collection[str]) -> tuple[Any, ...]:
-    """Sum up which versions of the catalogue's rows are visible, in one query: 1 ms for 30 tables, 2 ms for 300."""
+    """Sum up which versions of the catalogue's rows are visible, in one query: 1 ms for 30 tables, 2 ms for 300.
+
+    It has no parameters, so that a session that asks often keeps its plan, which takes as long to make.
+    """
     version = "hashtidextended(ctid, xmin::text::bigint)"
     if (connection.dialect.server_version_info or (0,)) < (14,):
         version = "hashtextextended(ctid::text, xmin::text::bigint)"
-    return tuple(connection.exec_driver_sql(_STAMP.replace("{version}", version), {"own": sorted(own)}).one())
+    names = ", ".join(literal(name) for name in sorted(own))
+    query = _STAMP.replace("{version}", version).replace("{own}", names)
+    with driver_of(connection).cursor() as cursor:
+        row = cursor.execute(query.encode(), prepare=True).fetchone()
+    return tuple(row or ())
 
 
 def fingerprint(connection: Connection, own: Collection[str]) -> str:
