@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from benchmarks import project
 from benchmarks.case import Case, Place
+from benchmarks.cases._tables import counted, make, schema
 from benchmarks.sitting import DifferentRows
 from tdm_seed.values import Way
 
@@ -22,11 +23,6 @@ _THEIRS = {
     "sqlite": "a copy of the file",
     "postgresql": "TRUNCATE of all tables, RESTART IDENTITY CASCADE, which brings nothing back",
 }
-_FILL = (
-    "INSERT INTO {table} (id, name, parent_id, note, amount) "
-    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
-    "SELECT i, 'name', {parent}, 'some words that make the row as long as rows are', i FROM n"
-)
 
 
 def cases(place: Place) -> Iterator[Case]:
@@ -39,23 +35,6 @@ def cases(place: Place) -> Iterator[Case]:
                 case.close()
 
 
-def _schema(tables: int) -> sa.MetaData:
-    """Describe tables of which each points to the one before, but for every tenth."""
-    metadata = sa.MetaData()
-    for number in range(tables):
-        parent = [sa.ForeignKey(f"t{number - 1:03}.id")] if number % 10 else []
-        sa.Table(
-            f"t{number:03}",
-            metadata,
-            sa.Column("id", sa.Integer, primary_key=True),
-            sa.Column("name", sa.String(50), nullable=False),
-            sa.Column("parent_id", sa.Integer, *parent, index=True),
-            sa.Column("note", sa.String(200)),
-            sa.Column("amount", sa.Numeric(10, 2)),
-        )
-    return metadata
-
-
 class Reset(Case):
     """A seeded schema, in which a test has written two rows and deleted one, in two tables, and taken one back."""
 
@@ -65,28 +44,19 @@ class Reset(Case):
         self.alternative = _THEIRS[place.database]
         self._url, self._written = place.url, written
         self._file = place.folder / "benchmark.db" if place.database == "sqlite" else None
-        self._metadata = _schema(tables)
+        self._metadata = schema(tables)
         self._side = "ours"
         folder = place.folder / self.name
         (folder / "seeds" / "reference").mkdir(parents=True)
         (folder / "seeds" / "reference" / "20260101_0000_first.sql").write_text("SELECT 1;\n")
-        self._make(max(place.rows // tables, 1))
+        with project.connected(place.url) as connection:
+            make(connection, self._metadata, max(place.rows // tables, 1))
         self._seeder = project.seeder(folder, place.url)
         self._seeder.__enter__()
         self._seeder.reset(confirmed=True, adopt=True)
         self._theirs = project.engine(place.url).connect()
         self._tester = project.engine(place.url).connect()
         self._seeded = self._found()
-
-    def _make(self, rows: int) -> None:
-        with project.connected(self._url) as connection:
-            self._metadata.create_all(connection)
-            for table in self._metadata.sorted_tables:
-                parent = "i" if int(table.name[1:]) % 10 else "NULL"
-                connection.exec_driver_sql(_FILL.format(table=table.name, rows=rows, parent=parent))
-            if connection.dialect.name == "postgresql":
-                for table in self._metadata.sorted_tables:
-                    connection.exec_driver_sql(f"SELECT setval('{table.name}_id_seq', {rows})")
 
     def prepare(self) -> None:
         """Begin with what was seeded, but for what a test has left."""
@@ -129,10 +99,7 @@ class Reset(Case):
 
     def _found(self) -> list[tuple[object, ...]]:
         with project.connected(self._url) as connection:
-            return [
-                tuple(connection.execute(sa.select(sa.func.count(), sa.func.max(t.c.id), sa.func.min(t.c.name))).one())
-                for t in self._metadata.sorted_tables
-            ]
+            return counted(connection, self._metadata)
 
     def remark(self, ours: float, theirs: float) -> str:
         """Say what it costs where nothing was written."""
