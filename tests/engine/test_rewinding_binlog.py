@@ -157,7 +157,7 @@ def state(play: Playground) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=25, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(transactions=st.lists(TRANSACTION, min_size=1, max_size=4))
 def test_whatever_was_written_everything_is_as_it_was(
     play: Playground, back: Rewinds, transactions: list[tuple[list[str], bool]]
