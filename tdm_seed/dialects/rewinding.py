@@ -98,6 +98,10 @@ class Rewinding:
         """Tell whether anything was written since ``keep``, or since it was put back; True where nobody knows."""
         return True
 
+    def defined(self, connection: Connection) -> bool:
+        """Tell whether the catalogue may be another one than ``keep`` found; True where ``written`` does not know."""
+        return True
+
     def rewinding(self, connection: Connection, claim: Claim) -> AbstractContextManager[None]:
         """Open the transaction in which what was written is put back.
 

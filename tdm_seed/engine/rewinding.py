@@ -15,7 +15,9 @@ from tdm_seed.values import Applied, Changes, Layer, State
 
 #: How the note of the entry says what a reset did.
 ROWS = "rows"
+#: Why what is kept is not gone back to.
 _RAN = "seeds have run since rows were kept"
+_ALTERED = "the schema has changed since rows were kept"
 
 
 class Stale(DatabaseError):
@@ -71,7 +73,9 @@ def look(session: Session, key: str) -> Kept | str:
             return _hindrance(session) or "no rows were kept when it was seeded"
         if kept.key != key:
             return "what the rows are made of has changed since they were kept"
-        return _changed(session, kept) or kept
+        if not _fits(session, kept):
+            return _RAN
+        return kept if _as_it_was(session, kept) else _ALTERED
 
 
 def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
@@ -91,12 +95,13 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
     started = datetime.now(UTC)
     claim, done = session.claim(), Rewound()
     with session.translated(), dialect.rewinding(connection, claim):
-        if changed := _changed(session, kept):
-            raise Stale(changed)
-        if dialect.written(connection):
+        _refuse(session, kept)
+        written = dialect.written(connection)
+        if dialect.defined(connection) and not _as_it_was(session, kept):
+            raise Stale(_ALTERED)
+        if written:
             dialect.hold(connection, claim)
-            if not _fits(session, kept):
-                raise Stale(_RAN)
+            _refuse(session, kept)
             done = dialect.rewind(connection, session.progress.reached)
         if done:
             session.history.record(connection, _entry(session, done, started, now))
@@ -119,13 +124,14 @@ def _hindrance(session: Session) -> str | None:
     return session.dialect.keeping_hindrance(connection, _scope(session))
 
 
-def _changed(session: Session, kept: Kept) -> str | None:
-    """Say what is other than it was when rows were kept, so that they are not gone back to."""
+def _refuse(session: Session, kept: Kept) -> None:
     if not _fits(session, kept):
-        return _RAN
-    if kept.fingerprint != session.dialect.known_fingerprint(session.connection, session.history.own_tables):
-        return "the schema has changed since rows were kept"
-    return None
+        raise Stale(_RAN)
+
+
+def _as_it_was(session: Session, kept: Kept) -> bool:
+    """Compare the catalogue."""
+    return kept.fingerprint == session.dialect.known_fingerprint(session.connection, session.history.own_tables)
 
 
 def _fits(session: Session, kept: Kept) -> bool:

@@ -35,9 +35,12 @@ _EMPTIED: Final = re.compile(
 _NUMBERED: Final = re.compile(rf"ALTER\s+TABLE\s+{_NAME}\s+AUTO_INCREMENT\s*=?\s*\d+\s*$", re.IGNORECASE)
 _BOUND_WORDS: Final = re.compile(r"(BEGIN|COMMIT|ROLLBACK)\b(?! TO)", re.IGNORECASE)
 _CALM_WORDS: Final = re.compile(
-    r"(ROLLBACK|SAVEPOINT|RELEASE|XA|ANALYZE|OPTIMIZE|FLUSH|GRANT|REVOKE|"
-    r"(CREATE|DROP)\s+((OR\s+REPLACE\s+)?TEMPORARY|USER|ROLE|FUNCTION|PROCEDURE|EVENT))\b",
+    r"(ROLLBACK|SAVEPOINT|RELEASE|XA|ANALYZE|OPTIMIZE|FLUSH|TRUNCATE|(CREATE|DROP)\s+(OR\s+REPLACE\s+)?TEMPORARY)\b",
     re.IGNORECASE,
+)
+#: These define something, but touch no table.
+_BESIDE_TABLES: Final = re.compile(
+    r"(GRANT|REVOKE|(CREATE|DROP)\s+(USER|ROLE|FUNCTION|PROCEDURE|EVENT))\b", re.IGNORECASE
 )
 _DEFINES: Final = re.compile(r"(CREATE|ALTER|DROP|RENAME|TRUNCATE)\b", re.IGNORECASE)
 
@@ -71,11 +74,20 @@ class Watched:
     tables: Collection[str]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What others have done: the tables that they have written, and whether they may have ``defined`` anything."""
+
+    tables: frozenset[str]
+    defined: bool
+
+
 @dataclass
 class _Reading:
     """What was found so far; a transaction counts only when it is not our own."""
 
     watched: Watched
+    defined: bool = False
     tables: set[str] = field(default_factory=set)
     group: set[str] = field(default_factory=set)
 
@@ -104,12 +116,17 @@ class _Reading:
         text = text[found.end() if (found := _SET.match(text)) else 0 :].strip()
         if _BOUND_WORDS.match(text):
             self.bound()
-        elif _CALM_WORDS.match(text) or _NUMBERED.match(text):  # numbers are always compared
             return
-        elif (found := _EMPTIED.match(text) or _MADE.match(text)) is not None:
-            name = _named(found, used)
-            self.group |= {name} & {*self.watched.tables}
-        elif not (_DEFINES.match(text) and self._elsewhere(used, text)):
+        if _NUMBERED.match(text):  # numbers are always compared
+            return
+        emptied = _EMPTIED.match(text)
+        if _CALM_WORDS.match(text) is None and not (_DEFINES.match(text) and self._elsewhere(used, text)):
+            self.defined = True
+        elif emptied is None:
+            return
+        if found := emptied or _MADE.match(text):
+            self.group |= {_named(found, used)} & {*self.watched.tables}
+        elif not _BESIDE_TABLES.match(text):
             self.group |= {*self.watched.tables}
 
     def _elsewhere(self, used: str | None, text: str) -> bool:
@@ -136,8 +153,8 @@ def anchored(connection: Connection, start: Position, text: str) -> Anchor:
     raise Lost("the server does not write to its binlog what this user does")
 
 
-def read(connection: Connection, anchor: Anchor, start: Position, end: Position, watched: Watched) -> set[str]:
-    """Name the tables that others have written between two positions.
+def read(connection: Connection, anchor: Anchor, start: Position, end: Position, watched: Watched) -> Told:
+    """Tell what others have done between two positions.
 
     Raises:
         Lost: not all that was written is there.
@@ -156,7 +173,7 @@ def read(connection: Connection, anchor: Anchor, start: Position, end: Position,
                     break
                 left -= 1
                 if left < 0:
-                    return {*watched.tables}
+                    return Told(frozenset(watched.tables), defined=True)
                 reading.take(kind, info)
                 last = kind
             if file != end.file and last not in _ENDS:
@@ -168,7 +185,7 @@ def read(connection: Connection, anchor: Anchor, start: Position, end: Position,
     except ValueError:  # no such file in the list
         raise Lost(f"the server has purged {start.file}") from None
     reading.bound()
-    return reading.tables
+    return Told(frozenset(reading.tables), reading.defined)
 
 
 def _named(found: re.Match[str], used: str | None) -> str:

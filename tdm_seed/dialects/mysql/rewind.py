@@ -34,13 +34,14 @@ _STALE: Final = "Rows must be kept anew: empty the database, or make it anew, an
 class Found:
     """Which tables were written, by number, which have moved numbers and to what these go back, up to a position.
 
-    ``content`` is what is kept. ``lost`` says why nobody can tell.
+    ``content`` is what is kept. ``defined`` tells whether the catalogue may have changed, ``lost`` why nobody can tell.
     """
 
     content: Kept | None = None
     tables: frozenset[int] = frozenset()
     moved: tuple[tuple[str, int], ...] = ()
     position: Position | None = None
+    defined: bool = True
     lost: str | None = None
 
     def __bool__(self) -> bool:
@@ -87,17 +88,18 @@ def look(connection: Connection) -> Found:
     now = dict(numbers)
     moved = tuple((table, counter) for table, counter in counters if (now.get(table, counter) or 1) != counter)
     tables: set[int] = set()
+    defined = False
     if start != end:
         database = str(connection.dialect.default_schema_name)
         watched = Watched(database, f"{name}.{mark.MARK}", found.reach)
         try:
-            written = binlog.read(connection, found.anchor, start, end, watched)
+            told = binlog.read(connection, found.anchor, start, end, watched)
         except binlog.Lost as lost:
             return Found(lost=str(lost))
-        tables = {number for each in written for number in found.reach[each]}
-    if not tables:
+        tables, defined = {number for each in told.tables for number in found.reach[each]}, told.defined
+    if not (tables or defined):
         connection.info[_CLEAN] = (identity, end)
-    return Found(found.content, frozenset(tables), tuple(sorted(moved)), end)
+    return Found(found.content, frozenset(tables), tuple(sorted(moved)), end, defined)
 
 
 def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:

@@ -37,6 +37,11 @@ class Rewinds(Rewinding):
         found = connection.info[rewind.FOUND] = rewind.look(connection)
         return bool(found)
 
+    def defined(self, connection: Connection) -> bool:
+        """Look whether the binlog that ``written`` has read tells of any such statement."""
+        found: rewind.Found = connection.info[rewind.FOUND]
+        return found.defined
+
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
         """Set numbers back behind the transaction, since that commits, and let others run."""

@@ -20,6 +20,8 @@ from tdm_seed.errors import Locked
 
 #: What the copy's name has behind that of the file, before what it says of the content.
 _SUFFIX: Final = ".tdm-seed.rows"
+#: What SQLite writes to beside a file while a transaction is open.
+_JOURNAL: Final = "-journal"
 #: Where a connection notes at which version of the file it was like the copy.
 _LIKE: Final = "tdm_seed_like_copy"
 #: How long whoever reads the file is waited for.
@@ -34,7 +36,8 @@ def _copy(path: Path, kept: Kept) -> Path:
 def copies(path: Path) -> list[Path]:
     """List the copies of a file; one that is not finished has another name."""
     prefix = f"{path.name}{_SUFFIX}-"
-    return sorted(each for each in path.parent.iterdir() if each.name.startswith(prefix))
+    found = {each for each in path.parent.iterdir() if each.name.startswith(prefix)}
+    return sorted(found - {each.with_name(f"{each.name}{_JOURNAL}") for each in found})
 
 
 def keep(connection: Connection, path: Path, kept: Kept) -> None:
@@ -54,10 +57,21 @@ def keep(connection: Connection, path: Path, kept: Kept) -> None:
 
 def kept(path: Path) -> Kept | None:
     """Read from the copy's name what it is."""
-    for copy in copies(path):
-        entry, key, fingerprint, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", 3)
-        return Kept(unquote(history), int(entry), key, fingerprint)
-    return None
+    return next((_content(path, copy) for copy in copies(path)), None)
+
+
+def _content(path: Path, copy: Path) -> Kept:
+    entry, key, fingerprint, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", 3)
+    return Kept(unquote(history), int(entry), key, fingerprint)
+
+
+def _remember(driver: sqlite3.Connection, source: Path, kept: Kept) -> None:
+    """Write into the copy what its history lacks: that it was gone back to before, most of all the last time."""
+    table = ".".join('"' + part.replace('"', '""') + '"' for part in kept.history.split("."))
+    with closing(sqlite3.connect(source)) as copy, copy:
+        (newest,) = copy.execute(f"SELECT max(id) FROM {table}").fetchone()
+        for row in driver.execute(f"SELECT * FROM {table} WHERE id > ?", (newest,)).fetchall():
+            copy.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
 
 def put_back(connection: Connection, path: Path, reached: Callable[[str], None]) -> Rewound:
@@ -70,12 +84,14 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
         return Rewound()
     driver = driver_of(connection)
     reached("before putting back")
+    (source,) = copies(path)
+    _remember(driver, source, _content(path, source))
     driver.execute("ROLLBACK")
     connection.info.pop(_LIKE, None)
     logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     if not logged:
         driver.execute("PRAGMA locking_mode=EXCLUSIVE")
-    with closing(sqlite3.connect(f"{copies(path)[0].as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
+    with closing(sqlite3.connect(source)) as copy:
         copy.backup(driver, progress=_Impatient(PATIENCE), sleep=0.01)
     driver.execute("BEGIN IMMEDIATE")
     if not logged:
