@@ -96,8 +96,12 @@ class Dress:
         Raises:
             DBAPIError: this role may not grant or set one of them.
         """
-        for statement in self.statements:
-            run(admin, statement.replace(_HERE, quoted(new)))
+        for statement in self.statements_for(new):
+            run(admin, statement)
+
+    def statements_for(self, new: str) -> tuple[str, ...]:
+        """Give the statements that grant and set, for a database of this name."""
+        return tuple(statement.replace(_HERE, quoted(new)) for statement in self.statements)
 
     def note(self, admin: Connection, new: str, database: str) -> None:
         """Note that the new database is ready, and what it is still to get."""

@@ -1,0 +1,192 @@
+"""Scenarios tried each by itself, and all in another order, on databases made for that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import URL
+
+from tdm_seed.dialects.throwaway import Databases
+from tdm_seed.engine.repeating import second_run
+from tdm_seed.engine.throwaway import throwaways
+from tdm_seed.errors import TdmSeedError, VerificationFailed
+from tdm_seed.revisions.dependencies import dependencies
+from tdm_seed.values import Layer, Seed, StepResult
+
+if TYPE_CHECKING:
+    from tdm_seed.engine.digest import TableDigest
+    from tdm_seed.engine.seeder import Seeder
+    from tdm_seed.engine.session import Session
+    from tdm_seed.environments import Environment
+
+_MODULUS = 1 << 128
+_NEEDS = "Name in its depends_on every scenario whose rows it needs, and let it count on no others."
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A scenario that was loaded with what it ``needs`` and nothing else, and how long that took in milliseconds."""
+
+    seed: str
+    needs: tuple[str, ...]
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was found: each scenario that was loaded alone, whether all were in reverse order, and the problems."""
+
+    scenarios: tuple[Alone, ...]
+    reverse: bool
+    problems: tuple[TdmSeedError, ...]
+
+
+@contextmanager
+def beginning(seeder: Seeder, session: Session, *, migrate: bool) -> Iterator[Trials]:
+    """Prepare for trials of the scenarios of a check, before anything is written to the database that is checked.
+
+    Without migrations that make the tables, a copy of that database is what the trials begin with.
+    """
+    with throwaways(seeder.environment, timeout=session.lock_timeout, progress=session.progress) as databases:
+        if migrate or session.dialect.in_memory(session.url):
+            start = databases.new()
+        else:
+            with session.away():
+                start = databases.copy(session.url)
+        yield Trials(seeder, session, databases, start, migrate=migrate)
+
+
+class Trials:
+    """Tries scenarios on databases that hold the schema and the reference layer, which are made once and copied."""
+
+    def __init__(self, seeder: Seeder, session: Session, databases: Databases, base: URL, *, migrate: bool) -> None:
+        self._seeder = seeder
+        self._session = session
+        self._databases = databases
+        self._base = base
+        self._migrate = migrate
+
+    def run(self, applied: Sequence[StepResult], known: Sequence[TdmSeedError]) -> Tried:
+        """Load each of the scenarios alone, then all of them in the usual order and in reverse.
+
+        A problem that is ``known`` from the check of the whole is not told again. Scenarios that do not load alone are
+        left out of what follows.
+        """
+        scenarios = [result.seed for result in applied if result.seed.layer is Layer.SCENARIO]
+        if not scenarios:
+            return Tried((), False, ())
+        self._prepare()
+        said = {_said(error) for error in known}
+        problems: list[TdmSeedError] = []
+        alone, sound = [], []
+        for place, scenario in enumerate(scenarios, 1):
+            self._session.progress.trying(f"{scenario.revision} alone, {place} of {len(scenarios)}")
+            begun = time.monotonic()
+            found = [error for error in self._alone(scenario) if _said(error) not in said]
+            said |= {_said(error) for error in found}
+            problems += [_in_case(error, "loaded alone with what it depends on", scenario) for error in found]
+            if not found:
+                sound.append(scenario)
+            needs = dependencies(self._seeder.seeds).with_needed([scenario]) - {scenario.revision}
+            took = round((time.monotonic() - begun) * 1000)
+            alone.append(Alone(scenario.revision, tuple(sorted(needs)), took))
+        if len(sound) > 1:
+            problems += self._in_reverse(sound)
+        return Tried(tuple(alone), len(sound) > 1, tuple(problems))
+
+    def _prepare(self) -> None:
+        """Migrate, and load the reference layer."""
+        self._session.progress.trying("the reference layer")
+        with self._at(self._base, replace(self._seeder.environment, scenarios=())) as seeder:
+            seeder.upgrade(migrate=self._migrate)
+
+    def _alone(self, scenario: Seed) -> Iterator[TdmSeedError]:
+        with self._copy() as seeder:
+            try:
+                seeder.upgrade([scenario.revision])
+                yield from (each.error for each in seeder.verify() if each.error)
+                yield from second_run(seeder.upgrade([scenario.revision]))
+            except TdmSeedError as error:
+                yield error
+
+    def _in_reverse(self, scenarios: Sequence[Seed]) -> Iterator[TdmSeedError]:
+        """Load all as ever and the last one first, each behind what it depends on, and compare what is there then."""
+        self._session.progress.trying("all scenarios in the usual order")
+        with self._copy() as seeder:
+            usual = seeder.upgrade([scenario.revision for scenario in scenarios])
+            expected = seeder.digest()
+        self._session.progress.trying("all scenarios in reverse order")
+        reverse: list[StepResult] = []
+        with self._copy() as seeder:
+            for scenario in reversed(scenarios):
+                try:
+                    reverse += seeder.upgrade([scenario.revision])
+                except TdmSeedError as error:
+                    yield _in_case(error, "loaded in reverse order", scenario)
+                    return
+            found = {each.table: each for each in seeder.digest()}
+        tables = [each.table for each in expected if each != found.get(each.table)]
+        if tables:
+            yield self._order_matters(tables, _order(usual), _order(reverse))
+
+    def _order_matters(self, tables: Sequence[str], usual: Sequence[str], reverse: Sequence[str]) -> TdmSeedError:
+        """Find out which scenarios leave other rows in these tables, by loading them once more, one at a time."""
+        one, other = self._added(usual, tables), self._added(reverse, tables)
+        guilty = [scenario for scenario in usual if one[scenario] != other.get(scenario)] or list(usual)
+        return VerificationFailed(
+            f"loaded in reverse order, the content of {', '.join(tables)} is another, by what "
+            f"{', '.join(guilty)} {'writes' if len(guilty) == 1 else 'write'} there",
+            seed=guilty[0],
+            table=tables[0],
+            hint=_NEEDS,
+        )
+
+    def _added(self, order: Sequence[str], tables: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Give what each scenario adds to the digests of tables, which are sums over their rows."""
+        found: dict[str, dict[str, int]] = {}
+        with self._copy() as seeder:
+            before = _numbers(seeder.digest(tables))
+            for scenario in order:
+                seeder.upgrade([scenario])
+                after = _numbers(seeder.digest(tables))
+                found[scenario] = {table: (after[table] - before[table]) % _MODULUS for table in after}
+                before = after
+        return found
+
+    @contextmanager
+    def _copy(self) -> Iterator[Seeder]:
+        """Lend a Seeder on a copy of what all trials begin with."""
+        url = self._databases.copy(self._base)
+        try:
+            with self._at(url, self._seeder.environment) as seeder:
+                yield seeder
+        finally:
+            self._databases.drop(url)
+
+    def _at(self, url: URL, environment: Environment) -> Seeder:
+        there = replace(environment, given_url=url.render_as_string(hide_password=False))
+        return type(self._seeder)(there, lock_timeout=self._session.lock_timeout, progress=self._session.progress)
+
+
+def _order(results: Sequence[StepResult]) -> list[str]:
+    """Give the scenarios that ran, each once, in the order in which they did."""
+    return list(dict.fromkeys(each.seed.revision for each in results if each.seed.layer is Layer.SCENARIO))
+
+
+def _numbers(digests: Sequence[TableDigest]) -> dict[str, int]:
+    return {each.table: int(each.digest, 16) for each in digests}
+
+
+def _said(error: TdmSeedError) -> tuple[str | None, str]:
+    return error.place.seed, error.message
+
+
+def _in_case(error: TdmSeedError, case: str, scenario: Seed) -> TdmSeedError:
+    """Say in which case a scenario fails that does not fail in the whole."""
+    error.message = f"{case}: {error.message}"
+    error.hint = f"In the usual order it works. {_NEEDS} {error.hint or ''}".rstrip()
+    return error.located(seed=scenario.revision)
