@@ -75,12 +75,18 @@ def _summary(environment: str, done: Checked) -> str:
 def _throwaway(options: Options, live: Live) -> Iterator[Options]:
     """Give a database of its own to a check that was not told where to work."""
     from tdm_seed.engine.throwaway import throwaways
+    from tdm_seed.errors import TdmSeedError
 
     if options.url is not None:
         yield options
         return
-    with throwaways(options.environment(), timeout=options.lock_timeout, progress=live) as databases:
-        yield replace(options, url=databases.new().render_as_string(hide_password=False))
+    environment = options.environment()
+    try:
+        with throwaways(environment, timeout=options.lock_timeout, progress=live) as databases:
+            yield replace(options, url=databases.new().render_as_string(hide_password=False))
+    except TdmSeedError as error:
+        error.below(environment.project.root)
+        raise
 
 
 COMMANDS = (check,)

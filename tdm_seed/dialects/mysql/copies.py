@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.snapshots import Snapshots, Store
-from tdm_seed.dialects.throwaway import MARK, Databases, Throwaways
+from tdm_seed.dialects.throwaway import Databases, Throwaways
 from tdm_seed.dialects.waiting import Claim
 
 
@@ -40,10 +40,6 @@ class Copies(Snapshots, Throwaways):
 
         with Neighbours.alive(lambda place: self.engine(place, application), url) as made:
             yield made
-
-    def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
-        """Name the table by which a database is known that is thrown away."""
-        return [MARK]
 
     def cut_off(self, connection: Connection) -> bool:
         """Look for the table that is there as long as a restore is not ended."""

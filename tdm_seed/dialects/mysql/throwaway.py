@@ -53,7 +53,7 @@ class Neighbours:
         plain = url.difference_update_query(["database", "db"])
         given = url.database or url.query.get("database") or url.query.get("db")
         name = given if isinstance(given, str) else None
-        with engine(plain.set(database=None)).connect() as connection:
+        with engine(plain.set(database="")).connect() as connection:
             run(connection, f"SET SESSION wait_timeout = {_FOREVER}, lock_wait_timeout = {_PATIENCE}")
             run(connection, "SET SESSION foreign_key_checks = 0")
             made = cls(engine, plain, connection, name or run(connection, "SELECT DATABASE()").scalar())

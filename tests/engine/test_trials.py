@@ -1,0 +1,91 @@
+"""Scenarios that load only with others, or otherwise in another order, are found."""
+
+from __future__ import annotations
+
+from tdm_seed.engine.check import Checked
+from tdm_seed.errors import TdmSeedError
+from tests.engine.playground import Playground
+from tests.engine.test_throwaway import databases
+
+#: Rows of items that stand in no other's way.
+ROW = 'def upgrade(db):\n    db.upsert("item", [{{"id": {0}, "label": {1}}}], key="id")\n'
+
+
+def tried(play: Playground, url: str | None = None) -> Checked:
+    """Check a project whose tables are there, every scenario by itself as well."""
+    with play.seeder(url=url) as seeder:
+        return seeder.check(each=True)
+
+
+def only(found: Checked) -> TdmSeedError:
+    """Give the one problem."""
+    (problem,) = found.problems
+    return problem
+
+
+def test_scenarios_that_stand_by_themselves_pass(play: Playground) -> None:
+    """Each alone with what it needs, then all in reverse order; no database is left."""
+    before = databases(play) if not play.url.startswith("sqlite") else []
+    base = play.item("base", 1)
+    first = play.item("first", 2, layer="scenario")
+    second = play.item("second", 3, layer="scenario", header="depends_on = ['first', 'base']\n")
+    third = play.item("third", 4, layer="scenario")
+    found = tried(play)
+    assert ((), 4, True) == (found.problems, found.seeds, found.reverse)
+    assert [(first, ()), (second, (base, first)), (third, ())] == [(each.seed, each.needs) for each in found.scenarios]
+    if not play.url.startswith("sqlite"):
+        assert set(databases(play)) <= set(before)
+
+
+def test_one_that_needs_another_without_saying_so_is_found(play: Playground) -> None:
+    """With its own error and the code of that, once."""
+    play.seed("de", 'def upgrade(db):\n    db.insert("country", {"code": "DE", "name": "D"})\n', layer="scenario")
+    city = 'def upgrade(db):\n    db.upsert("city", [{"id": 1, "name": "B", "country_code": "DE"}], key="id")\n'
+    needy = play.seed("needy", 'mode = "once"\n' + city, layer="scenario")
+    play.item("other", 1, layer="scenario")
+    problem = only(found := tried(play))
+    assert (needy, 1) == (problem.place.seed, found.exit_code)
+    assert problem.message.startswith("loaded alone with what it depends on: ")
+    assert "Name in its depends_on every scenario whose rows it needs" in str(problem.hint)
+
+
+def test_a_verify_that_holds_only_with_others_ends_with_eight(play: Playground) -> None:
+    """As any verify that fails."""
+    play.item("first", 1, layer="scenario")
+    verify = 'def verify(db):\n    db.expect("SELECT count(*) FROM item", at_least=2)\n'
+    counts = play.seed("counts", ROW.format(2, '"x"') + verify, layer="scenario")
+    problem = only(found := tried(play))
+    assert (counts, 8) == (problem.place.seed, found.exit_code)
+
+
+def test_rows_that_depend_on_the_order_are_found(play: Playground) -> None:
+    """With the scenario whose rows do, among those that write to the table."""
+    play.item("first", 1, layer="scenario")
+    play.item("third", 3, layer="scenario")
+    seen = play.seed(
+        "seen", ROW.format(2, 'str(db.scalar("SELECT count(*) FROM item WHERE id <> 2"))'), layer="scenario"
+    )
+    play.seed(
+        "by_others", 'def upgrade(db):\n    db.insert("country", {"code": "DE", "name": "D"})\n', layer="scenario"
+    )
+    problem = only(found := tried(play))
+    assert (seen, "item", 8) == (problem.place.seed, problem.place.table, found.exit_code)
+    assert f"loaded in reverse order, the content of item is another, by what {seen} writes there" == problem.message
+
+
+def test_one_that_fails_behind_another_is_found(play: Playground) -> None:
+    """Which the usual order never tries."""
+    play.item("first", 1, layer="scenario")
+    alone = 'def upgrade(db):\n    assert db.scalar("SELECT count(*) FROM item WHERE id > 1") == 0\n'
+    play.seed("greedy", 'mode = "once"\n' + alone, layer="scenario")
+    play.item("third", 3, layer="scenario")
+    problem = only(tried(play))
+    assert problem.message.startswith("loaded in reverse order: ")
+    assert str(problem.place.seed).endswith("_greedy")
+
+
+def test_without_scenarios_nothing_more_is_tried(sqlite_play: Playground) -> None:
+    """The reference layer was tried as a whole."""
+    sqlite_play.item("base", 1)
+    found = tried(sqlite_play)
+    assert ((), (), False) == (found.problems, found.scenarios, found.reverse)
