@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -68,11 +69,9 @@ def test_the_database_need_not_be_there(server_play: Playground) -> None:
     """A pipeline's server has none yet."""
     play, url = server_play, make_url(server_play.url)
     play.seed("makes", MAKES)
-    there = play.url
     play.url = url.set(database="not_there_yet").render_as_string(hide_password=False)
     code, said = checked(play)
     assert (0, 1) == (code, said["seeds"])
-    play.url = there
 
 
 def test_an_env_py_that_goes_elsewhere_is_refused(server_play: Playground) -> None:
@@ -90,22 +89,22 @@ def test_an_env_py_that_goes_elsewhere_is_refused(server_play: Playground) -> No
 
 
 def test_what_a_killed_check_leaves_is_dropped_by_the_next(server_play: Playground) -> None:
-    """Also with rows in it."""
+    """With all that is in it; and so is that of a check that fails, by itself."""
     play = server_play
     seed = play.seed("dies", MAKES + NOTED + "    import os\n    os.kill(os.getpid(), 9)\n")
     assert -9 == play.command("check").returncode
     left = noted(play)
-    play.path(seed).write_text(MAKES, encoding="utf-8")
-    assert 0 == checked(play)[0]
-    assert left not in databases(play)
+    play.path(seed).write_text(MAKES + NOTED + "    raise ValueError\n", encoding="utf-8")
+    assert 1 == checked(play)[0]
+    assert noted(play) != left
+    assert set() == {left, noted(play)} & set(databases(play))
 
 
 def test_checks_at_the_same_time_leave_each_other_alone(server_play: Playground) -> None:
-    """One that begins while another is at work does not take its database for a remainder."""
+    """One that begins while another is at work does not take its database for a remainder; Ctrl-C drops it."""
     play = server_play
-    waits = "    import time\n    while not Path('go').exists():\n        time.sleep(0.02)\n"
-    play.seed("waits", MAKES + NOTED + waits)
-    with subprocess.Popen(play.arguments("check"), cwd=play.root, env=play.environ(), stderr=subprocess.PIPE) as first:
+    play.seed("waits", MAKES + NOTED + "    import time\n    time.sleep(60)\n")
+    with subprocess.Popen(play.arguments("check"), cwd=play.root, env=play.environ()) as first:
         until(play.root / "database", first)
         mine = noted(play)
         other = Playground(play.root.parent / "other", play.url)
@@ -114,8 +113,8 @@ def test_checks_at_the_same_time_leave_each_other_alone(server_play: Playground)
         other.seed("makes", MAKES)
         assert 0 == checked(other)[0]
         assert mine in databases(play)
-        (play.root / "go").touch()
-        assert (b"", 0) == (first.communicate(timeout=60)[1], first.returncode)
+        first.send_signal(signal.SIGINT)
+        assert 130 == first.wait(timeout=60)
     assert mine not in databases(play)
 
 
