@@ -161,7 +161,7 @@ def test_where_nothing_may_be_made_nothing_is(server_play: Playground, manifest:
 
 
 def test_a_role_without_the_right_is_told_so(postgresql_play: Playground, postgresql_server: Server) -> None:
-    """And that a database can be named instead."""
+    """And that a database can be named instead; the right is all that it takes."""
     url = make_url(postgresql_play.url)
     name = f"plain_{url.database}"
     with administrator(postgresql_server.url) as admin:
@@ -174,12 +174,24 @@ def test_a_role_without_the_right_is_told_so(postgresql_play: Playground, postgr
             ):
                 made.new()
             assert f'ALTER ROLE "{name}" CREATEDB; or say --url with an empty one' in str(refused.value.hint)
+            admin.exec_driver_sql(f"ALTER ROLE {name} CREATEDB")
+            works(postgresql_play)
         finally:
             admin.exec_driver_sql(f"DROP ROLE {name}")
 
 
+def works(play: Playground) -> None:
+    """See that a database can be made, used, copied and dropped."""
+    with throwaways(play.environment(), progress=Progress()) as made:
+        new = made.new()
+        Playground(play.root, new.render_as_string(hide_password=False)).sql("CREATE TABLE thing (id integer)")
+        copy = Playground(play.root, made.copy(new).render_as_string(hide_password=False))
+        assert "thing" in copy.tables()
+    assert make_url(copy.url).database not in databases(play)
+
+
 def test_a_user_without_the_right_is_told_so(mysql_play: Playground, mysql_server: Server) -> None:
-    """And what to grant."""
+    """And what to grant, which is all that it takes."""
     url = make_url(mysql_play.url)
     name = str(url.database)[-20:]
     with administrator(mysql_server.url) as admin:
@@ -193,6 +205,8 @@ def test_a_user_without_the_right_is_told_so(mysql_play: Playground, mysql_serve
             ):
                 made.new()
             assert "GRANT ALL ON `tdm\\_seed\\_check\\_%`.*" in str(refused.value.hint)
+            admin.exec_driver_sql(rf"GRANT ALL ON `tdm\_seed\_check\_%%`.* TO '{name}'@'%%'")
+            works(mysql_play)
         finally:
             admin.exec_driver_sql(f"DROP USER '{name}'@'%%'")
 
