@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 
 from tdm_seed.dialects.throwaway import Databases
 from tdm_seed.engine.repeating import second_run
+from tdm_seed.engine.shares import Share, differing, minus, shares, touched
 from tdm_seed.engine.throwaway import throwaways
 from tdm_seed.errors import TdmSeedError, VerificationFailed
 from tdm_seed.revisions.dependencies import dependencies
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tdm_seed.engine.session import Session
     from tdm_seed.environments import Environment
 
-_MODULUS = 1 << 128
 _NEEDS = "Name in its depends_on every scenario whose rows it needs, and let it count on no others."
 
 
@@ -43,6 +43,14 @@ class Tried:
     scenarios: tuple[Alone, ...]
     reverse: bool
     problems: tuple[TdmSeedError, ...]
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What each scenario adds to each table in the usual order, and what is there at the end."""
+
+    shares: Mapping[str, Mapping[str, Share | None]]
+    end: tuple[TableDigest, ...]
 
 
 @contextmanager
@@ -71,54 +79,80 @@ class Trials:
         self._migrate = migrate
 
     def run(self, applied: Sequence[StepResult], known: Sequence[TdmSeedError]) -> Tried:
-        """Load each of the scenarios alone, then all of them in the usual order and in reverse.
+        """Load each of the scenarios alone, and if that holds for all, once more in reverse order.
 
-        A problem that is ``known`` from the check of the whole is not told again. Scenarios that do not load alone are
-        left out of what follows.
+        A problem that is ``known`` from the check of the whole is not told again.
         """
         scenarios = [result.seed for result in applied if result.seed.layer is Layer.SCENARIO]
         if not scenarios:
             return Tried((), False, ())
-        self._prepare()
+        begin = self._prepare()
+        usual = self._usual(scenarios, begin)
+        graph = dependencies(self._seeder.seeds)
         said = {_said(error) for error in known}
         problems: list[TdmSeedError] = []
-        alone, sound = [], []
+        alone: list[Alone] = []
+        failed: set[str] = set()
         for place, scenario in enumerate(scenarios, 1):
             self._session.progress.trying(f"{scenario.revision} alone, {place} of {len(scenarios)}")
             begun = time.monotonic()
-            found = [error for error in self._alone(scenario) if _said(error) not in said]
+            needs = graph.with_needed([scenario]) - {scenario.revision}
+            parts = None if needs & failed else [usual.shares[each.revision] for each in scenarios
+                                                 if each.revision in {scenario.revision, *needs}]  # fmt: skip
+            found = [error for error in self._alone(scenario, begin, parts) if _said(error) not in said]
+            if found:
+                failed.add(scenario.revision)
             said |= {_said(error) for error in found}
             problems += [_in_case(error, "loaded alone with what it depends on", scenario) for error in found]
-            if not found:
-                sound.append(scenario)
-            needs = dependencies(self._seeder.seeds).with_needed([scenario]) - {scenario.revision}
             took = round((time.monotonic() - begun) * 1000)
             alone.append(Alone(scenario.revision, tuple(sorted(needs)), took))
-        if len(sound) > 1:
-            problems += self._in_reverse(sound)
-        return Tried(tuple(alone), len(sound) > 1, tuple(problems))
+        reverse = len(scenarios) > 1 and not problems
+        if reverse:
+            problems += self._in_reverse(scenarios, usual)
+        return Tried(tuple(alone), reverse, tuple(problems))
 
-    def _prepare(self) -> None:
-        """Migrate, and load the reference layer."""
+    def _prepare(self) -> dict[str, TableDigest]:
+        """Migrate, load the reference layer, and say what is there now."""
         self._session.progress.trying("the reference layer")
         with self._at(self._base, replace(self._seeder.environment, scenarios=())) as seeder:
             seeder.upgrade(migrate=self._migrate)
+            return {each.table: each for each in seeder.digest()}
 
-    def _alone(self, scenario: Seed) -> Iterator[TdmSeedError]:
+    def _usual(self, scenarios: Sequence[Seed], begin: Mapping[str, TableDigest]) -> _Usual:
+        """Load all as ever, and note what each adds."""
+        self._session.progress.trying("all scenarios in the usual order")
+        found, now = {}, dict(begin)
+        with self._copy() as seeder:
+            for scenario in scenarios:
+                done = seeder.upgrade([scenario.revision])
+                after = seeder.digest(names) if (names := touched(done)) else []
+                found[scenario.revision] = shares(done, now, after)
+                now |= {each.table: each for each in after}
+            return _Usual(found, tuple(seeder.digest()))
+
+    def _alone(
+        self, scenario: Seed, begin: Mapping[str, TableDigest], parts: Sequence[Mapping[str, Share | None]] | None
+    ) -> Iterator[TdmSeedError]:
+        """Load one with what it needs, which adds the ``parts`` in the usual order, if those can be relied on."""
         with self._copy() as seeder:
             try:
-                seeder.upgrade([scenario.revision])
+                done = seeder.upgrade([scenario.revision])
                 yield from (each.error for each in seeder.verify() if each.error)
+                names = touched(done)
+                if parts is not None and names:
+                    found = shares(done, begin, seeder.digest(names))
+                    if tables := list(differing(found, parts)):
+                        yield VerificationFailed(
+                            f"the content of {', '.join(tables)} is another than behind other scenarios",
+                            seed=scenario.revision,
+                            table=tables[0],
+                        )
                 yield from second_run(seeder.upgrade([scenario.revision]))
             except TdmSeedError as error:
                 yield error
 
-    def _in_reverse(self, scenarios: Sequence[Seed]) -> Iterator[TdmSeedError]:
-        """Load all as ever and the last one first, each behind what it depends on, and compare what is there then."""
-        self._session.progress.trying("all scenarios in the usual order")
-        with self._copy() as seeder:
-            usual = seeder.upgrade([scenario.revision for scenario in scenarios])
-            expected = seeder.digest()
+    def _in_reverse(self, scenarios: Sequence[Seed], usual: _Usual) -> Iterator[TdmSeedError]:
+        """Load all with the last one first, each behind what it depends on, and compare what is there then."""
         self._session.progress.trying("all scenarios in reverse order")
         reverse: list[StepResult] = []
         with self._copy() as seeder:
@@ -129,9 +163,9 @@ class Trials:
                     yield _in_case(error, "loaded in reverse order", scenario)
                     return
             found = {each.table: each for each in seeder.digest()}
-        tables = [each.table for each in expected if each != found.get(each.table)]
+        tables = [each.table for each in usual.end if each != found.get(each.table)]
         if tables:
-            yield self._order_matters(tables, _order(usual), _order(reverse))
+            yield self._order_matters(tables, [each.revision for each in scenarios], _order(reverse))
 
     def _order_matters(self, tables: Sequence[str], usual: Sequence[str], reverse: Sequence[str]) -> TdmSeedError:
         """Find out which scenarios leave other rows in these tables, by loading them once more, one at a time."""
@@ -145,15 +179,15 @@ class Trials:
             hint=_NEEDS,
         )
 
-    def _added(self, order: Sequence[str], tables: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Give what each scenario adds to the digests of tables, which are sums over their rows."""
-        found: dict[str, dict[str, int]] = {}
+    def _added(self, order: Sequence[str], tables: Sequence[str]) -> dict[str, list[int]]:
+        """Give what each scenario adds to the digests of tables."""
+        found: dict[str, list[int]] = {}
         with self._copy() as seeder:
-            before = _numbers(seeder.digest(tables))
+            before = seeder.digest(tables)
             for scenario in order:
                 seeder.upgrade([scenario])
-                after = _numbers(seeder.digest(tables))
-                found[scenario] = {table: (after[table] - before[table]) % _MODULUS for table in after}
+                after = seeder.digest(tables)
+                found[scenario] = list(map(minus, after, before))
                 before = after
         return found
 
@@ -175,10 +209,6 @@ class Trials:
 def _order(results: Sequence[StepResult]) -> list[str]:
     """Give the scenarios that ran, each once, in the order in which they did."""
     return list(dict.fromkeys(each.seed.revision for each in results if each.seed.layer is Layer.SCENARIO))
-
-
-def _numbers(digests: Sequence[TableDigest]) -> dict[str, int]:
-    return {each.table: int(each.digest, 16) for each in digests}
 
 
 def _said(error: TdmSeedError) -> tuple[str | None, str]:

@@ -11,6 +11,9 @@ from tests.engine.test_throwaway import databases
 ROW = 'def upgrade(db):\n    db.upsert("item", [{{"id": {0}, "label": {1}}}], key="id")\n'
 
 
+COUNT = 'str(db.scalar("SELECT count(*) FROM item WHERE id <> 2"))'
+
+
 def tried(play: Playground, url: str | None = None) -> Checked:
     """Check a project whose tables are there, every scenario by itself as well."""
     with play.seeder(url=url) as seeder:
@@ -49,8 +52,9 @@ def test_one_that_needs_another_without_saying_so_is_found(play: Playground) -> 
     assert "Name in its depends_on every scenario whose rows it needs" in str(problem.hint)
 
 
-def test_a_verify_that_holds_only_with_others_ends_with_eight(play: Playground) -> None:
+def test_a_verify_that_holds_only_with_others_ends_with_eight(sqlite_play: Playground) -> None:
     """As any verify that fails."""
+    play = sqlite_play
     play.item("first", 1, layer="scenario")
     verify = 'def verify(db):\n    db.expect("SELECT count(*) FROM item", at_least=2)\n'
     counts = play.seed("counts", ROW.format(2, '"x"') + verify, layer="scenario")
@@ -58,23 +62,43 @@ def test_a_verify_that_holds_only_with_others_ends_with_eight(play: Playground) 
     assert (counts, 8) == (problem.place.seed, found.exit_code)
 
 
-def test_rows_that_depend_on_the_order_are_found(play: Playground) -> None:
-    """With the scenario whose rows do, among those that write to the table."""
+def test_rows_that_depend_on_other_scenarios_are_found(play: Playground) -> None:
+    """Though it loads alone, with as many rows, and would leave the same ones in reverse order."""
     play.item("first", 1, layer="scenario")
+    seen = play.seed("seen", 'mode = "once"\n' + ROW.format(2, COUNT), layer="scenario")
     play.item("third", 3, layer="scenario")
-    seen = play.seed(
-        "seen", ROW.format(2, 'str(db.scalar("SELECT count(*) FROM item WHERE id <> 2"))'), layer="scenario"
-    )
-    play.seed(
-        "by_others", 'def upgrade(db):\n    db.insert("country", {"code": "DE", "name": "D"})\n', layer="scenario"
-    )
     problem = only(found := tried(play))
     assert (seen, "item", 8) == (problem.place.seed, problem.place.table, found.exit_code)
-    assert f"loaded in reverse order, the content of item is another, by what {seen} writes there" == problem.message
+    assert (
+        "loaded alone with what it depends on: the content of item is another than behind other scenarios"
+        == problem.message
+    )
 
 
-def test_one_that_fails_behind_another_is_found(play: Playground) -> None:
+def test_rows_that_two_scenarios_share_are_no_problem(play: Playground) -> None:
+    """Whoever comes second adds less, and what is there at the end is the same."""
+    play.seed("one", ROW.format(1, '"x"') + '    db.insert("item", {"id": 2})\n', layer="scenario")
+    play.seed("two", ROW.format(1, '"x"'), layer="scenario")
+    assert () == tried(play).problems
+
+
+def test_rows_that_depend_on_the_order_are_found(sqlite_play: Playground) -> None:
+    """With the scenarios that write them, and no others."""
+    play = sqlite_play
+    play.item("first", 1, layer="scenario")
+    one = play.seed("one", ROW.format(2, '"x"'), layer="scenario")
+    other = play.seed("other", ROW.format(2, '"y"'), layer="scenario")
+    problem = only(found := tried(play))
+    assert (one, "item", 8) == (problem.place.seed, problem.place.table, found.exit_code)
+    assert (
+        f"loaded in reverse order, the content of item is another, by what {one}, {other} write there"
+        == problem.message
+    )
+
+
+def test_one_that_fails_behind_another_is_found(sqlite_play: Playground) -> None:
     """Which the usual order never tries."""
+    play = sqlite_play
     play.item("first", 1, layer="scenario")
     alone = 'def upgrade(db):\n    assert db.scalar("SELECT count(*) FROM item WHERE id > 1") == 0\n'
     play.seed("greedy", 'mode = "once"\n' + alone, layer="scenario")
