@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -38,11 +38,15 @@ class Alone:
 
 @dataclass(frozen=True)
 class Tried:
-    """What was found: each scenario that was loaded alone, whether all were in reverse order, and the problems."""
+    """What was found: each scenario that was loaded alone, whether all were in reverse order, and the problems.
 
-    scenarios: tuple[Alone, ...]
-    reverse: bool
-    problems: tuple[TdmSeedError, ...]
+    ``unsteady`` names tables that hold other rows each time, in the same order too, and were not compared.
+    """
+
+    scenarios: tuple[Alone, ...] = ()
+    reverse: bool = False
+    problems: tuple[TdmSeedError, ...] = ()
+    unsteady: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Trials:
         self._databases = databases
         self._base = base
         self._migrate = migrate
+        self._unsteady: frozenset[str] | None = None
 
     def run(self, applied: Sequence[StepResult], known: Sequence[TdmSeedError]) -> Tried:
         """Load each of the scenarios alone, and if that holds for all, once more in reverse order.
@@ -85,7 +90,7 @@ class Trials:
         """
         scenarios = [result.seed for result in applied if result.seed.layer is Layer.SCENARIO]
         if not scenarios:
-            return Tried((), False, ())
+            return Tried()
         begin = self._prepare()
         usual = self._usual(scenarios, begin)
         graph = dependencies(self._seeder.seeds)
@@ -99,7 +104,7 @@ class Trials:
             needs = graph.with_needed([scenario]) - {scenario.revision}
             parts = None if needs & failed else [usual.shares[each.revision] for each in scenarios
                                                  if each.revision in {scenario.revision, *needs}]  # fmt: skip
-            found = [error for error in self._alone(scenario, begin, parts) if _said(error) not in said]
+            found = [error for error in self._alone(scenario, begin, usual, parts) if _said(error) not in said]
             if found:
                 failed.add(scenario.revision)
             said |= {_said(error) for error in found}
@@ -109,7 +114,7 @@ class Trials:
         reverse = len(scenarios) > 1 and not problems
         if reverse:
             problems += self._in_reverse(scenarios, usual)
-        return Tried(tuple(alone), reverse, tuple(problems))
+        return Tried(tuple(alone), reverse, tuple(problems), tuple(sorted(self._unsteady or ())))
 
     def _prepare(self) -> dict[str, TableDigest]:
         """Migrate, load the reference layer, and say what is there now."""
@@ -131,7 +136,11 @@ class Trials:
             return _Usual(found, tuple(seeder.digest()))
 
     def _alone(
-        self, scenario: Seed, begin: Mapping[str, TableDigest], parts: Sequence[Mapping[str, Share | None]] | None
+        self,
+        scenario: Seed,
+        begin: Mapping[str, TableDigest],
+        usual: _Usual,
+        parts: Sequence[Mapping[str, Share | None]] | None,
     ) -> Iterator[TdmSeedError]:
         """Load one with what it needs, which adds the ``parts`` in the usual order, if those can be relied on."""
         with self._copy() as seeder:
@@ -141,7 +150,7 @@ class Trials:
                 names = touched(done)
                 if parts is not None and names:
                     found = shares(done, begin, seeder.digest(names))
-                    if tables := list(differing(found, parts)):
+                    if tables := self._steady(differing(found, parts), usual):
                         yield VerificationFailed(
                             f"the content of {', '.join(tables)} is another than behind other scenarios",
                             seed=scenario.revision,
@@ -163,9 +172,21 @@ class Trials:
                     yield _in_case(error, "loaded in reverse order", scenario)
                     return
             found = {each.table: each for each in seeder.digest()}
-        tables = [each.table for each in usual.end if each != found.get(each.table)]
-        if tables:
+        if tables := self._steady((each.table for each in usual.end if each != found.get(each.table)), usual):
             yield self._order_matters(tables, [each.revision for each in scenarios], _order(reverse))
+
+    def _steady(self, tables: Iterable[str], usual: _Usual) -> list[str]:
+        """Keep the tables whose rows are the same each time in the same order: a default may read the clock.
+
+        So much is found out only where something differs, and behind that: the clock has gone on since the first time.
+        """
+        found = list(tables)
+        if found and self._unsteady is None:
+            with self._copy() as seeder:
+                seeder.upgrade(list(usual.shares))
+                again = {each.table: each for each in seeder.digest()}
+            self._unsteady = frozenset(each.table for each in usual.end if each != again.get(each.table))
+        return [table for table in found if table not in (self._unsteady or ())]
 
     def _order_matters(self, tables: Sequence[str], usual: Sequence[str], reverse: Sequence[str]) -> TdmSeedError:
         """Find out which scenarios leave other rows in these tables, by loading them once more, one at a time."""

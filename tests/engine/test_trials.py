@@ -14,6 +14,9 @@ ROW = 'def upgrade(db):\n    db.upsert("item", [{{"id": {0}, "label": {1}}}], ke
 COUNT = 'str(db.scalar("SELECT count(*) FROM item WHERE id <> 2"))'
 
 
+SEEN = 'str(db.scalar("SELECT count(*) FROM told"))'
+
+
 def tried(play: Playground, url: str | None = None) -> Checked:
     """Check a project whose tables are there, every scenario by itself as well."""
     with play.seeder(url=url) as seeder:
@@ -94,6 +97,21 @@ def test_rows_that_depend_on_the_order_are_found(sqlite_play: Playground) -> Non
         f"loaded in reverse order, the content of item is another, by what {one}, {other} write there"
         == problem.message
     )
+
+
+def test_rows_that_are_others_each_time_are_told_apart(sqlite_play: Playground) -> None:
+    """The clock that a default reads is no other scenario; the rest is compared all the same."""
+    play = sqlite_play
+    play.sql("CREATE TABLE told (id INTEGER PRIMARY KEY, at TEXT DEFAULT (strftime('%f %s', 'now')))")
+    told = 'mode = "once"\ndef upgrade(db):\n    db.insert("told", {{"id": {0}}})\n'
+    for number in (1, 2):
+        play.seed(f"told{number}", told.format(number), layer="scenario")
+    found = tried(play)
+    assert ((), True) == (found.problems, found.reverse)
+    assert any(remark.startswith("told holds other rows each time: ") for remark in found.remarks)
+    seen = play.seed("seen", 'mode = "once"\n' + ROW.format(2, SEEN), layer="scenario")
+    play.sql("DELETE FROM told", *(f"DROP TABLE {name}" for name in play.tables() if name.startswith("seed_")))
+    assert seen == only(tried(play)).place.seed
 
 
 def test_one_that_fails_behind_another_is_found(sqlite_play: Playground) -> None:
