@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -158,6 +159,18 @@ def test_where_nothing_may_be_made_nothing_is(server_play: Playground, manifest:
     server_play.manifest("dev", 'url = "${PLAYGROUND_URL}"\n' + manifest)
     with pytest.raises(Protected, match=message), throwaways(server_play.environment(), progress=Progress()):
         pytest.fail("it was let in")
+
+
+def test_a_plain_create_database_goes_on_meanwhile(postgresql_server: Server, tmp_path: Path) -> None:
+    """Nobody stays connected to what it copies, also where the environment's database is the maintenance one."""
+    url = make_url(postgresql_server.url).set(database="postgres").render_as_string(hide_password=False)
+    play = Playground(tmp_path, url)
+    play.write("tdm-seed.toml", "")
+    play.manifest()
+    with throwaways(play.environment(), progress=Progress()) as made:
+        made.new()
+        connected = play.rows("SELECT datname, application_name FROM pg_stat_activity WHERE datname IS NOT NULL")
+    assert "template1" not in {database for database, name in connected if f"pid {os.getpid()} " in f"{name} "}
 
 
 def test_a_role_without_the_right_is_told_so(postgresql_play: Playground, postgresql_server: Server) -> None:

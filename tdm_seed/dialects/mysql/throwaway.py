@@ -90,9 +90,10 @@ class Neighbours:
         """Make everything again, with its rows."""
         made = self.new()
         with self._engine(source).connect() as connection:
+            of = str(run(connection, "SELECT DATABASE()").scalar())  # which may stand in a file of options
             found = definitions.read(connection)
         tables = [each for each in found if each.kind == "TABLE"]
-        pairs = ((str(source.database), each.name, str(made.database), each.name) for each in tables)
+        pairs = ((of, each.name, str(made.database), each.name) for each in tables)
         with self._engine(made).connect() as connection:
             checks = ", check_constraint_checks = 0" if getattr(connection.dialect, "is_mariadb", False) else ""
             run(connection, f"SET SESSION foreign_key_checks = 0{checks}")

@@ -27,6 +27,8 @@ class Beside:
 
     #: What does without all this.
     instead: ClassVar[str]
+    #: Whether the database at hand must be kept out of, since it is to be copied or replaced.
+    keeps_out: ClassVar[bool] = True
 
     def __init__(self, engine: Callable[[URL, str], Engine], url: URL, database: str, application: str) -> None:
         self._engine = engine
@@ -77,7 +79,7 @@ class Beside:
         refused: Any = None
         if self._found is not None:
             return self._found
-        for name in (each for each in _MAINTENANCE if each != self._database):
+        for name in (each for each in _MAINTENANCE if not (self.keeps_out and each == self._database)):
             try:
                 with self._at(name).connect():
                     self._found = name

@@ -41,6 +41,7 @@ class Throwaway(Beside):
     """The databases of one run, which holds an advisory lock as long as there are any."""
 
     instead: ClassVar[str] = f"or {INSTEAD}"
+    keeps_out: ClassVar[bool] = False  # a session in template1 all the while would hinder every plain CREATE DATABASE
 
     def __init__(
         self, engine: Callable[[URL, str], Engine], url: URL, database: str, application: str, run: str
@@ -68,8 +69,8 @@ class Throwaway(Beside):
             return self._finish(admin, name)
 
     def copy(self, source: URL) -> URL:
-        """Use it as a template."""
-        of = str(source.database)
+        """Use it as a template; a URL that names it in a file is that of the one at hand."""
+        of = str(source.query.get("dbname", source.database) or self._database)
         with self._admin() as admin:
             name = self._begin(admin)
             alone(admin, of, force=of in self._made)

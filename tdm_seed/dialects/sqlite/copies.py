@@ -51,12 +51,12 @@ class Copies(Snapshots, Throwaways):
         return Files(lambda file: self.engine(url.set(database=str(file)), application), path, reached)
 
     @contextmanager
-    def throwaways(self, url: URL, application: str, claim: Claim) -> Iterator[Databases]:
+    def throwaways(self: _Reaching, url: URL, application: str, claim: Claim) -> Iterator[Databases]:
         """Make files in a folder of their own, which the system clears of what is left there."""
         from tdm_seed.dialects.sqlite.throwaway import Folder
 
         with TemporaryDirectory(prefix="tdm-seed-") as folder:
-            yield Folder(Path(folder), url)
+            yield Folder(Path(folder), url, self.file)
 
     def fingerprint(self, connection: Connection, own: Collection[str]) -> str:
         """Digest the statements that made everything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from sqlalchemy.engine import URL
 class Folder:
     """Files in one folder, whose owner removes it with all that is in it."""
 
-    def __init__(self, folder: Path, url: URL) -> None:
+    def __init__(self, folder: Path, url: URL, file: Callable[[URL], Path | None]) -> None:
         self._folder = folder
         self._url = url
+        self._file = file
         self._made = 0
 
     def new(self) -> URL:
@@ -25,8 +27,8 @@ class Folder:
 
     def copy(self, source: URL) -> URL:
         """Copy page by page, with what a log beside the file holds; of a file that is not there, one that is not."""
-        made, path = self.new(), Path(str(source.database))
-        if path.exists():
+        made, path = self.new(), self._file(source)
+        if path is not None and path.exists():
             with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(str(made.database))) as new:
                 old.backup(new)
         return made
