@@ -17,9 +17,9 @@ from tdm_seed.environments import Environment, Project
 HISTORY = "seed_history"
 
 
-def seeder(folder: Path, url: str, volumes: Mapping[str, int] | None = None) -> Seeder:
-    """Work on the seeds in ``folder`` as the command line does."""
-    project = Project(root=folder, seeds=folder / "seeds", history_table=HISTORY)
+def seeder(folder: Path, url: str, volumes: Mapping[str, int] | None = None, *, alembic: Path | None = None) -> Seeder:
+    """Work on the seeds in ``folder`` as the command line does, with migrations where they are named."""
+    project = Project(root=folder, seeds=folder / "seeds", history_table=HISTORY, alembic=alembic)
     return Seeder(
         Environment(
             "benchmark", project, given_url=url, now=datetime(2026, 1, 5, tzinfo=UTC), volumes=dict(volumes or {})

@@ -146,6 +146,11 @@ class History:
         """Give the number of the newest entry of a table that is there, but for resets that have put all back; or 0."""
         return int(connection.scalar(self._newest) or 0)
 
+    def was_put_back(self, connection: Connection) -> bool:
+        """Tell whether the newest entry of a table that is there is a reset that has put everything back."""
+        query = sa.select(self._put_back).order_by(self.table.c.id.desc()).limit(1)
+        return bool(connection.scalar(query))
+
     def last(self, connection: Connection, seed: str, reset: int) -> tuple[int, State] | None:
         """Read the number and state of a seed's last entry behind the last reset, which was entry number ``reset``."""
         rows = connection.execute(self._last, {"names": (seed, EVERY_SEED), "reset": reset}).all()

@@ -42,6 +42,14 @@ class State(StrEnum):
     RESET = "reset"
 
 
+class Way(StrEnum):
+    """How a database goes back to its seeded state, the cheapest way first."""
+
+    ROWS = "rows"
+    CLONE = "clone"
+    REBUILD = "rebuild"
+
+
 class Kind(StrEnum):
     """What a seed is written in."""
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from benchmarks import project
 from benchmarks.case import Case, Place
+from benchmarks.cases._tables import counted, make, schema
 from benchmarks.sitting import DifferentRows
-from tdm_seed.engine import Progress, rewinding
-from tdm_seed.engine.session import Session
+from tdm_seed.values import Way
 
 ROWS = 1_000
 
@@ -20,16 +19,10 @@ ROWS = 1_000
 TABLES = (30, 300)
 #: Milliseconds that a reset may take where nothing was written.
 AT_MOST = 3
-_NOW = datetime(2026, 1, 5, tzinfo=UTC)
 _THEIRS = {
     "sqlite": "a copy of the file",
     "postgresql": "TRUNCATE of all tables, RESTART IDENTITY CASCADE, which brings nothing back",
 }
-_FILL = (
-    "INSERT INTO {table} (id, name, parent_id, note, amount) "
-    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
-    "SELECT i, 'name', {parent}, 'some words that make the row as long as rows are', i FROM n"
-)
 
 
 def cases(place: Place) -> Iterator[Case]:
@@ -42,23 +35,6 @@ def cases(place: Place) -> Iterator[Case]:
                 case.close()
 
 
-def _schema(tables: int) -> sa.MetaData:
-    """Describe tables of which each points to the one before, but for every tenth."""
-    metadata = sa.MetaData()
-    for number in range(tables):
-        parent = [sa.ForeignKey(f"t{number - 1:03}.id")] if number % 10 else []
-        sa.Table(
-            f"t{number:03}",
-            metadata,
-            sa.Column("id", sa.Integer, primary_key=True),
-            sa.Column("name", sa.String(50), nullable=False),
-            sa.Column("parent_id", sa.Integer, *parent, index=True),
-            sa.Column("note", sa.String(200)),
-            sa.Column("amount", sa.Numeric(10, 2)),
-        )
-    return metadata
-
-
 class Reset(Case):
     """A seeded schema, in which a test has written two rows and deleted one, in two tables, and taken one back."""
 
@@ -68,31 +44,19 @@ class Reset(Case):
         self.alternative = _THEIRS[place.database]
         self._url, self._written = place.url, written
         self._file = place.folder / "benchmark.db" if place.database == "sqlite" else None
-        self._metadata = _schema(tables)
+        self._metadata = schema(tables)
         self._side = "ours"
         folder = place.folder / self.name
         (folder / "seeds" / "reference").mkdir(parents=True)
         (folder / "seeds" / "reference" / "20260101_0000_first.sql").write_text("SELECT 1;\n")
-        self._make(max(place.rows // tables, 1))
-        with project.seeder(folder, place.url) as seeder:
-            seeder.upgrade()
-            environment = seeder.environment
-        self._session = Session(environment, 5, Progress()).open()
-        with self._session.lock() as lock:
-            self._kept = rewinding.prepare(self._session, lock, "key")
+        with project.connected(place.url) as connection:
+            make(connection, self._metadata, max(place.rows // tables, 1))
+        self._seeder = project.seeder(folder, place.url)
+        self._seeder.__enter__()
+        self._seeder.reset(confirmed=True, adopt=True)
         self._theirs = project.engine(place.url).connect()
         self._tester = project.engine(place.url).connect()
         self._seeded = self._found()
-
-    def _make(self, rows: int) -> None:
-        with project.connected(self._url) as connection:
-            self._metadata.create_all(connection)
-            for table in self._metadata.sorted_tables:
-                parent = "i" if int(table.name[1:]) % 10 else "NULL"
-                connection.exec_driver_sql(_FILL.format(table=table.name, rows=rows, parent=parent))
-            if connection.dialect.name == "postgresql":
-                for table in self._metadata.sorted_tables:
-                    connection.exec_driver_sql(f"SELECT setval('{table.name}_id_seq', {rows})")
 
     def prepare(self) -> None:
         """Begin with what was seeded, but for what a test has left."""
@@ -109,12 +73,13 @@ class Reset(Case):
                 transaction.rollback()
 
     def ours(self) -> None:
-        """Put back what was written, on a live session."""
+        """Put back what was written, on a live Seeder."""
         self._side = "ours"
         self._restore()
 
     def _restore(self) -> None:
-        rewinding.restore(self._session, self._kept, (), _NOW)
+        if self._seeder.reset(confirmed=True).way is not Way.ROWS:
+            raise DifferentRows(f"{self.name}: ours has not gone back by rows")
 
     def theirs(self) -> None:
         """Empty all tables on a live connection, or copy the file."""
@@ -134,10 +99,7 @@ class Reset(Case):
 
     def _found(self) -> list[tuple[object, ...]]:
         with project.connected(self._url) as connection:
-            return [
-                tuple(connection.execute(sa.select(sa.func.count(), sa.func.max(t.c.id), sa.func.min(t.c.name))).one())
-                for t in self._metadata.sorted_tables
-            ]
+            return counted(connection, self._metadata)
 
     def remark(self, ours: float, theirs: float) -> str:
         """Say what it costs where nothing was written."""
@@ -145,8 +107,8 @@ class Reset(Case):
 
     def close(self) -> None:
         """Leave the database as it was found."""
-        rewinding.let_go(self._session)
-        self._session.close()
+        self._seeder.reset(confirmed=True, empty=True)
+        self._seeder.__exit__(None, None, None)
         for connection in (self._theirs, self._tester):
             connection.close()
             connection.engine.dispose()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tdm_seed.cli.output import say
 from tdm_seed.engine.progress import Progress
@@ -36,7 +36,7 @@ class Live(Progress):
         self._said = 0.0
         self._part = ""
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> Self:
         if not self._silent and sys.stderr.isatty():
             from rich.console import Console
 

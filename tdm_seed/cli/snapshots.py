@@ -79,7 +79,7 @@ def restore(options: Options, yes: bool, adopt: bool, force: bool) -> None:
     """
     from tdm_seed.cli import output
     from tdm_seed.cli.live import Live
-    from tdm_seed.engine.reset import refuse
+    from tdm_seed.engine.reset_rules import refuse
 
     begun = time.monotonic()
     refuse(options.environment())  # before a server is asked, which may not even be there

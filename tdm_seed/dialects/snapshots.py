@@ -19,6 +19,8 @@ from tdm_seed.errors import TdmSeedError, UsageError
 _SIGN = "tdm-seed snapshot"
 #: What a mark of this version looks like; others are not understood, and so are nobody's.
 _VERSION = 1
+#: Where a connection remembers the catalogue's fingerprint, and by what to know that it is still right.
+_SEEN = "tdm_seed_fingerprint"
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,29 @@ class Snapshots:
             UsageError: there are no snapshots on this database.
         """
         raise UsageError(f"snapshots are not to be had here: {self.no_snapshots}")
+
+    def stamp(self, connection: Connection, own: Collection[str]) -> tuple[Any, ...] | None:
+        """Ask for what is another one whenever the fingerprint is, in a fraction of its time; None where nothing is.
+
+        It may also be another one while the fingerprint is the same. Taken in a transaction that is rolled back, it
+        never comes again.
+        """
+        return None
+
+    def known_fingerprint(self, connection: Connection, own: Collection[str]) -> str:
+        """Give the fingerprint as ``fingerprint`` does, from memory where this connection has seen that very catalogue.
+
+        Raises:
+            UsageError: as ``fingerprint``.
+        """
+        stamp = self.stamp(connection, own)  # first: what changes behind it is found the next time
+        if stamp is None:
+            return self.fingerprint(connection, own)
+        seen = (stamp, frozenset(own))
+        if connection.info.get(_SEEN, (None,))[0] != seen:
+            connection.info[_SEEN] = (seen, self.fingerprint(connection, own))
+        known: str = connection.info[_SEEN][1]
+        return known
 
     def standing(self, connection: Connection) -> tuple[Any, ...]:
         """Give product, major version, encoding and collation: what a copy of the same rows may differ by."""

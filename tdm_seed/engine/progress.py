@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tdm_seed.values import Drift, Step, StepResult
+
+if TYPE_CHECKING:
+    from tdm_seed.engine.rebuild import Emptying
 
 
 class Progress:
@@ -28,6 +33,9 @@ class Progress:
 
     def loaded(self, table: str, rows: int, expected: int | None) -> None:
         """A load has taken so many rows so far, of about so many where that is known; several times a second."""
+
+    def emptying(self, emptying: Emptying) -> None:
+        """A reset is about to empty this, if it may."""
 
     def emptied(self, rows: int, tables: int) -> None:
         """A reset has emptied so many tables of so many rows, and committed that; the seeds follow."""

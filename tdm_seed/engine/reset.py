@@ -1,271 +1,273 @@
-"""Emptying a database in one transaction, and bringing back what was there before the first seed."""
+"""The part of the Seeder that goes back to the seeded state: by the cheapest way that is right, and it tells which."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.engine import baseline, content, restoring, staying, unbuilt
-from tdm_seed.engine.emptying import children_first, count, empty
+from tdm_seed.dialects.rewinding import Kept, Rewound
+from tdm_seed.dialects.snapshots import Snapshot
+from tdm_seed.engine import preflight, rebuild, reset_rules, rewinding
+from tdm_seed.engine.clock import clock
+from tdm_seed.engine.rebuild import Emptying
 from tdm_seed.engine.session import Session
+from tdm_seed.engine.snapshots import Restored, restoring
+from tdm_seed.engine.snapshots.key import Key, key
 from tdm_seed.environments import Environment
-from tdm_seed.errors import Locked, Protected, Stopped, TdmSeedError
-from tdm_seed.history import EVERY_SEED, ends, environment_of
-from tdm_seed.values import Applied, Changes, Layer, State, StepResult
+from tdm_seed.errors import DatabaseError, Locked, Protected, TdmSeedError, UsageError
+from tdm_seed.values import Applied, Plan, Seed, StepResult, Way
 
 
 @dataclass(frozen=True)
-class Emptied:
-    """A table that a reset empties: how many rows it holds, and how many of them are brought back."""
+class Passed:
+    """A cheaper way that is not taken, and why, in half a sentence."""
 
-    table: str
-    rows: int
-    restored: int = 0
-
-
-@dataclass(frozen=True)
-class KeptTable:
-    """A table that a reset leaves as it is, and why."""
-
-    table: str
+    way: Way
     reason: str
 
 
 @dataclass(frozen=True)
-class Emptying:
-    """What a reset would do. ``tables`` are those with rows, by name; ``notes`` say what a person should know."""
+class Course:
+    """What a reset would do: the way that it goes, and what that needs; ``emptying`` is a rebuild's."""
 
-    tables: tuple[Emptied, ...] = ()
-    kept: tuple[KeptTable, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """How many rows go, those that come back included."""
-        return sum(each.rows for each in self.tables)
-
-    @property
-    def restored(self) -> int:
-        """How many rows come back."""
-        return sum(each.restored for each in self.tables)
+    way: Way
+    passed: tuple[Passed, ...] = ()
+    emptying: Emptying = field(default_factory=Emptying)
+    kept: Kept | None = None
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True)
 class ResetResult:
-    """What a reset did: the emptying, then the seeds."""
+    """What a reset did: a rebuild has an ``emptying`` and the results of seeds, the other ways what they put back.
+
+    ``keeps`` tells whether the next one can go back by rows.
+    """
 
     emptying: Emptying
     results: tuple[StepResult, ...]
+    way: Way = Way.REBUILD
+    passed: tuple[Passed, ...] = ()
+    rewound: Rewound = field(default_factory=Rewound)
+    restored: Restored | None = None
+    keeps: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is other than it was."""
+        steps = any(result.changes for result in self.results)
+        return bool(self.emptying.rows or self.rewound or self.restored or steps)
 
 
-def refuse(environment: Environment) -> None:
-    """Refuse where the manifest says so, which needs no database.
+class _Seeder(Protocol):
+    """What a Seeder is besides."""
 
-    Raises:
-        Protected: with what forbids it.
-    """
-    if environment.protected:
-        raise Protected(
-            f"the environment {environment.name!r} is protected, so it is never reset",
-            hint="A database that may be emptied belongs to an environment that is not.",
-        )
-    if environment.reset == "forbid":
-        raise Protected(
-            f"the environment {environment.name!r} forbids a reset", hint='Its manifest says reset = "forbid".'
-        )
+    environment: Environment
+    _session: Session
+    _known: tuple[Kept, datetime] | None
 
+    @property
+    def seeds(self) -> tuple[Seed, ...]: ...
 
-def check(session: Session, entries: Sequence[Applied]) -> None:
-    """Refuse where the manifest or the database itself says so.
+    def restore(self, *, confirmed: bool, force: bool, adopt: bool) -> Restored: ...
 
-    Raises:
-        Protected: with what forbids it.
-    """
-    environment = session.environment
-    refuse(environment)
-    marked = environment_of(entries)
-    if marked is None and entries and entries[-1].environment != environment.name:
-        raise Protected(
-            f"this database was last emptied as {entries[-1].environment!r}, so it is not reset as "
-            f"{environment.name!r}",
-            hint=f"`tdm-seed upgrade --env {environment.name}` seeds what is empty; after that, the database is its.",
-        )
-    if marked not in (None, environment.name):
-        raise Protected(
-            f"this database was seeded as {marked!r}, so it is not reset as {environment.name!r}",
-            hint=f"Is the URL right? `--env {marked}` is what belongs to this database.",
-        )
+    def _plan(
+        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
+    ) -> Plan: ...
+
+    def _upgrade(
+        self, lock: HeldLock, targets: Iterable[str], again: Iterable[str], dry_run: bool
+    ) -> list[StepResult]: ...
 
 
-def look(session: Session, entries: Sequence[Applied]) -> Emptying:
-    """Find out what a reset would do, inside a transaction, and write nothing.
+class Resetting:
+    """Three ways back to the seeded state: by the rows that were written, by a snapshot, by seeding again."""
 
-    Raises:
-        UsageError: the manifest keeps a table that does not exist.
-        Protected: rows that stay point to some that would go.
-    """
-    return _look(session, entries).emptying
+    #: What this Seeder has gone back to by rows, and the clock at which that was right: while neither history nor
+    #: catalogue have changed, it still is.
+    _known: tuple[Kept, datetime] | None = None
 
+    def plan_reset(self: _Seeder, *, way: Way | None = None, empty: bool = False, adopt: bool = False) -> Course:
+        """Find out which way ``reset`` would go and what it would empty, keep and bring back; write nothing.
 
-@dataclass(frozen=True)
-class _Found:
-    """What a reset would do, with the tables in the order in which they are emptied, and the rows to bring back."""
-
-    emptying: Emptying
-    tables: tuple[str, ...]
-    back: Mapping[str, tuple[str, ...]]
-
-
-def _look(session: Session, entries: Sequence[Applied]) -> _Found:
-    connection = session.connection
-    if not entries:
-        return _Found(Emptying(notes=("this database was never seeded, so whatever is in it stays",)), (), {})
-    session.dialect.see_all(connection)
-    names = content.tables(session)
-    before = baseline.read(connection, session.history)
-    keys = staying.foreign_keys(session)
-    kept = staying.kept(session, keys, names, {name for name, rows in before.items() if rows is None})
-    doomed = set(names) - set(kept)
-    staying.refuse(session, keys, doomed)
-    kept |= dict.fromkeys(content.of_migrations(session), "migrations note there what has run")
-    back = {name: rows for name, rows in before.items() if rows and name in doomed}
-    counted = {name: count(session, name) for name in sorted(doomed)}
-    notes = [
-        f"{name} held rows before the first seed, and there is no such table any more"
-        for name in sorted(set(before) - {name for _, name in session.schema.names()})
-    ]
-    columns = session.schema.columns()
-    notes += [
-        f"{name} has no column {column} any more, so the values that it held before the first seed do not come back"
-        for name, rows in sorted(back.items())
-        for column in baseline.gone(columns.get(name, {}), rows)
-    ]
-    emptying = Emptying(
-        tuple(Emptied(name, rows, len(back.get(name, ()))) for name, rows in counted.items() if rows or name in back),
-        tuple(KeptTable(name, reason) for name, reason in sorted(kept.items())),
-        tuple(notes),
-    )
-    return _Found(emptying, tuple(children_first(doomed, keys)), back)
-
-
-def run(
-    session: Session,
-    lock: HeldLock,
-    entries: Sequence[Applied],
-    now: datetime,
-    heads: tuple[str, ...],
-    *,
-    confirmed: bool,
-) -> Emptying:
-    """Empty the tables, bring back what was there first, and write it into the history, all or nothing.
-
-    Raises:
-        Protected: rows would go, and nobody has ``confirmed`` that.
-        TdmSeedError: nothing was changed.
-    """
-    connection, dialect = session.connection, session.dialect
-    started = datetime.now(UTC)
-    if unbuilt.down(session, entries):  # a table that stays shows only then where its rows point to
+        Raises:
+            Protected: the manifest, the database's own mark or rows that stay forbid it; or none of the ways that the
+                manifest allows is right.
+            UsageError: the ``way`` that is asked for is not.
+        """
+        session = self._session
+        entries = session.entries()
+        reset_rules.check(session, entries, adopt=adopt)
+        course = _choose(self, entries, way, empty=empty, adopt=adopt)
+        if course.way is not Way.REBUILD:
+            return course
         with session.reading():
-            stays = [each.table for each in _look(session, entries).emptying.kept]
-        unbuilt.of_tables(session, lock, entries, stays)
-    with session.translated(), dialect.emptying(connection):
-        dialect.guard(connection, session.history.qualified_name)
-        if [entry.id for entry in session.history.current(connection)][-1:] != [entry.id for entry in entries][-1:]:
-            raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
-        found = _look(session, entries)
-        if not entries:
-            return found.emptying
-        if found.emptying.rows and not (confirmed or session.environment.reset == "allow"):
-            raise Protected(
-                f"a reset of the environment {session.environment.name!r} must be confirmed, and was not",
-                hint='Say --yes, or reset = "allow" in its manifest.',
-            )
-        kept = [each.table for each in found.emptying.kept]
-        before = staying.rows(session, kept)
-        empty(session, found.tables)
-        session.progress.reached("after emptying")
-        if any(entry.state is State.RUNNING for entry in entries):
-            session.checkpoints.clear(connection)
-            unbuilt.within(session)
-        if dialect.transactional_ddl:
-            _restart(session, found.tables, restoring.going_on(session, kept, found.back))
-        restoring.restore(session, found.tables, found.back)
-        staying.prove(session, before)
-        session.history.record(connection, _entry(session, found.emptying, started, now, heads))
-        session.progress.reached("before commit")
-        lock.check()
-    session.progress.reached("after commit")
-    unbuilt.behind(session, lock)
-    session.progress.emptied(found.emptying.rows, sum(1 for each in found.emptying.tables if each.rows))
-    return found.emptying
+            return replace(course, emptying=rebuild.look(session, entries))
+
+    def reset(
+        self: _Seeder,
+        *,
+        confirmed: bool = False,
+        empty: bool = False,
+        way: Way | None = None,
+        adopt: bool = False,
+        force: bool = False,
+    ) -> ResetResult:
+        """Bring the database back to what the seeds make of it, and leave what the manifest keeps.
+
+        By rows, what was written since is put back; by clone, a snapshot takes the database's place; by rebuild, it is
+        emptied, gets what was there first, and is seeded again. The first of these that is right is taken unless a
+        ``way`` is asked for. A rebuild's emptying is one transaction, and so is each seed behind it: should one fail,
+        the next upgrade goes on. What would keep the seeds from running is found before anything is emptied. With
+        ``empty`` nothing is seeded. ``adopt`` takes what a database holds that was never seeded for what was there
+        first; ``force`` ends connections of others where a clone can have none.
+
+        Raises:
+            Protected: it is forbidden, or rows would go and that is not ``confirmed``; nothing was changed.
+            UsageError: the ``way`` that is asked for is not right here, and why.
+            TdmSeedError: as ``upgrade``.
+        """
+        if self._known is not None and way in (None, Way.ROWS) and not empty:
+            kept, then = self._known
+            if then == clock(self.environment, ()):
+                with suppress(DatabaseError):  # what was known is not so any more
+                    return _by_rows(self, Course(Way.ROWS, kept=kept), confirmed=confirmed)
+            self._known = None
+        entries = self._session.entries()
+        reset_rules.check(self._session, entries, adopt=adopt)
+        course = _choose(self, entries, way, empty=empty, adopt=adopt)
+        takes: dict[Way, Callable[[], ResetResult]] = {
+            Way.ROWS: lambda: _by_rows(self, course, confirmed=confirmed),
+            Way.CLONE: lambda: _by_clone(self, course, confirmed=confirmed, force=force, adopt=adopt),
+        }
+        while take := takes.get(course.way):
+            try:
+                return take()
+            except (DatabaseError, Locked) as error:
+                if way is not None or (isinstance(error, Locked) and course.way is Way.ROWS):
+                    raise
+                passed = (*course.passed, Passed(course.way, error.message))
+                course = _choose(self, entries, None, empty=empty, adopt=False, passed=passed)
+        return _by_rebuild(self, course, confirmed=confirmed, empty=empty, adopt=adopt)
 
 
-@contextmanager
-def emptied(emptying: Emptying) -> Iterator[None]:
-    """Say of what ends the seeding behind an emptying that the emptying stands."""
-    try:
-        yield
-    except (TdmSeedError, Stopped) as error:
-        if emptying.rows:
-            stands = "The database is emptied all the same, and `tdm-seed upgrade` goes on from there."
-            if isinstance(error, Stopped):
-                error.message = f"{error.message}. {stands}"
-            elif "`tdm-seed upgrade` goes on" not in (error.hint or ""):
-                error.hint = f"{error.hint} {stands}" if error.hint else stands
-        raise
-
-
-def complete(session: Session, entries: Sequence[Applied]) -> None:
-    """Restart numbering where that could not be part of the emptying's transaction, since it commits by itself.
-
-    Called behind the emptying, and by the next upgrade in case that never came to it: it can be repeated at will, for
-    such databases never hand out a number below one that is in use.
-
-    Raises:
-        Locked: somebody uses one of the tables.
-    """
-    if not entries or not ends(entries[-1]) or session.dialect.transactional_ddl:
-        return
-    try:
-        with session.translated(), session.dialect.transaction(session.connection, write=True):
-            kept = entries[-1].note.get("kept", [])
-            left = set(map(str, kept)) if isinstance(kept, list) else set()
-            _restart(session, [name for name in content.tables(session) if name not in left])
-    except Locked as error:
-        raise Locked(
-            f"the tables are emptied, but their numbers cannot begin anew: {error.message}",
-            hint="Somebody uses one of them. `tdm-seed upgrade` goes on when they are done.",
-        ) from error
-
-
-def _restart(session: Session, names: Iterable[str], going_on: Collection[str] = ()) -> None:
-    for name in names:
-        table = session.schema.table(name)
-        if session.dialect.numbered(table) is not None:
-            session.dialect.restart_identity(session.connection, table, going_on)
-
-
-def _entry(session: Session, emptying: Emptying, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:
-    environment = session.environment
-    kept = [each.table for each in emptying.kept]
-    return Applied(
-        seed=EVERY_SEED,
-        layer=Layer.REFERENCE,
-        state=State.RESET,
-        checksum="",
-        environment=environment.name,
-        schema_heads=heads,
-        random_seed=environment.random_seed,
-        clock=now,
-        volumes={},
-        changes=Changes(inserted=emptying.restored, deleted=emptying.rows),
-        started_at=started,
-        duration_ms=round((datetime.now(UTC) - started).total_seconds() * 1000),
-        applied_by=session.applied_by,
-        tool_version=session.tool_version,
-        note={"kept": kept} if kept else {},
+def _choose(
+    seeder: _Seeder,
+    entries: list[Applied],
+    asked: Way | None,
+    *,
+    empty: bool,
+    adopt: bool,
+    passed: tuple[Passed, ...] = (),
+) -> Course:
+    """Take the first way that is right, but for those that were ``passed`` over."""
+    if empty:
+        if asked not in (None, Way.REBUILD):
+            raise UsageError(f"--empty leaves the database empty, and --way {asked} brings rows back")
+        return Course(Way.REBUILD)
+    now = key(seeder._session, seeder.seeds, clock(seeder.environment, ()))
+    reasons = list(passed)
+    for way in Way:
+        if asked not in (None, way) or any(each.way is way for each in passed):
+            continue
+        found = _look(seeder, way, entries, now, adopt=adopt and asked is Way.CLONE)
+        if isinstance(found, Course):
+            return replace(found, passed=tuple(reasons))
+        reasons.append(Passed(way, found))
+    if asked is not None:
+        raise UsageError(f"this database cannot go back by {asked}: {reasons[-1].reason}", hint="Leave --way out.")
+    raise Protected(
+        "no way that the manifest allows is right: " + "; ".join(f"{each.way}: {each.reason}" for each in reasons),
+        hint='Add "rebuild" to reset_ways, which is always right.',
+        **seeder.environment.place("reset_ways"),
     )
+
+
+def _look(seeder: _Seeder, way: Way, entries: list[Applied], now: Key, *, adopt: bool) -> Course | str:
+    """Find out whether a way is right; else say why not, in half a sentence."""
+    session = seeder._session
+    if way not in seeder.environment.reset_ways:
+        return "the manifest does not allow it"
+    if way is Way.REBUILD:
+        return Course(way)
+    if way is Way.CLONE:
+        return _look_at_snapshots(session, entries, now, adopt=adopt)
+    if not entries:
+        return "nothing was seeded yet"
+    found = rewinding.look(session, now.digest)
+    return found if isinstance(found, str) else Course(way, kept=found)
+
+
+def _look_at_snapshots(session: Session, entries: list[Applied], now: Key, *, adopt: bool) -> Course | str:
+    try:
+        restoring.check(session, entries, adopt=adopt)
+        with session.translated():
+            return Course(Way.CLONE, snapshot=restoring.choose(session, session.store(), now))
+    except TdmSeedError as error:
+        return error.message
+
+
+def _by_rows(seeder: _Seeder, course: Course, *, confirmed: bool) -> ResetResult:
+    session, kept = seeder._session, course.kept
+    assert kept is not None
+    if not confirmed:
+        with session.reading():
+            written = session.dialect.written(session.connection)
+        if written:
+            reset_rules.refuse_unconfirmed(seeder.environment, "a reset", confirmed=False)
+    now = clock(seeder.environment, ())
+    done = rewinding.restore(session, kept, now)
+    seeder._known = kept, now
+    return ResetResult(Emptying(), (), Way.ROWS, course.passed, rewound=done, keeps=True)
+
+
+def _by_clone(seeder: _Seeder, course: Course, *, confirmed: bool, force: bool, adopt: bool) -> ResetResult:
+    done = seeder.restore(confirmed=confirmed, force=force, adopt=adopt)
+    session = seeder._session
+    with session.lock() as lock:
+        with session.reading():
+            alone = session.history.was_put_back(session.connection)
+        keeps = alone and _keep(seeder, lock)
+    return ResetResult(Emptying(), (), Way.CLONE, course.passed, restored=done, keeps=keeps)
+
+
+def _by_rebuild(seeder: _Seeder, course: Course, *, confirmed: bool, empty: bool, adopt: bool) -> ResetResult:
+    session = seeder._session
+    with session.lock() as lock:
+        heads, entries = session.schema_heads(), session.entries()
+        reset_rules.check(session, entries, adopt=adopt)
+        if not empty:
+            preflight.check(session, seeder._plan([], heads, (), ()), [], heads)
+        now = clock(seeder.environment, entries)
+        with session.reading():
+            found = rebuild.look(session, entries)
+        session.progress.emptying(found)
+        if found.rows:
+            reset_rules.refuse_unconfirmed(seeder.environment, "a reset", confirmed=confirmed)
+        rewinding.let_go(session)
+        emptying = rebuild.run(session, lock, entries, now, heads, confirmed=confirmed)
+        if empty:
+            rebuild.complete(session, session.entries())
+            return ResetResult(emptying, (), passed=course.passed)
+        with rebuild.emptied(emptying):
+            results = tuple(seeder._upgrade(lock, (), (), False))
+        return ResetResult(emptying, results, passed=course.passed, keeps=_keep(seeder, lock))
+
+
+def _keep(seeder: _Seeder, lock: HeldLock) -> bool:
+    """Keep the rows as they were just seeded, so that the next reset can go back by them, where that can be done."""
+    session, environment = seeder._session, seeder.environment
+    if Way.ROWS not in environment.reset_ways:
+        return False
+    now = key(session, seeder.seeds, clock(environment, session.entries()))
+    kept = rewinding.find(session)
+    try:
+        if kept is None or kept.key != now.digest:
+            rewinding.prepare(session, lock, now.digest)
+    except (DatabaseError, Locked):
+        return False
+    return True

@@ -9,12 +9,17 @@ from tdm_seed.dialects.rewinding import Kept, Rewound, Scope
 from tdm_seed.engine import content, staying
 from tdm_seed.engine.emptying import children_first
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import DatabaseError, Locked
+from tdm_seed.errors import DatabaseError
 from tdm_seed.history import EVERY_SEED, WAY
 from tdm_seed.values import Applied, Changes, Layer, State
 
 #: How the note of the entry says what a reset did.
 ROWS = "rows"
+_RAN = "seeds have run since rows were kept"
+
+
+class Stale(DatabaseError):
+    """What is kept is not what a reset would make now."""
 
 
 def hindrance(session: Session) -> str | None:
@@ -58,14 +63,26 @@ def find(session: Session) -> Kept | None:
         return kept if kept is not None and _fits(session, kept) else None
 
 
-def restore(session: Session, kept: Kept, heads: tuple[str, ...], now: datetime) -> Rewound:
+def look(session: Session, key: str) -> Kept | str:
+    """Read what is kept, if that is what the ``key`` says; else say why not, in half a sentence."""
+    with session.reading():
+        kept = session.dialect.kept(session.connection)
+        if kept is None:
+            return _hindrance(session) or "no rows were kept when it was seeded"
+        if kept.key != key:
+            return "what the rows are made of has changed since they were kept"
+        return _changed(session, kept) or kept
+
+
+def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
     """Put back what was written since ``prepare``, and every sequence that has moved, in one transaction.
 
     Holds the run's lock itself, in that transaction; where nothing was written, none is needed. The caller has looked
-    whether the schema is what it was, and whether a reset is allowed. Where anything was put back, an entry of the
-    history says so, with the rows as changes; all seeds stay applied. ``now`` is the clock of the seeds.
+    whether a reset is allowed. Where anything was put back, an entry of the history says so, with the rows as changes;
+    all seeds stay applied. ``now`` is the clock of the seeds.
 
     Raises:
+        Stale: seeds have run, or the schema has changed, since rows were kept; nothing was changed.
         Locked: another runner is at work, or somebody has used a table for a minute; nothing was changed.
         DatabaseError: the rows that are kept do not fit any more, or the database refuses; nothing was changed.
         Protected: rows of tables that stay point to some that would go; nothing was changed.
@@ -74,13 +91,15 @@ def restore(session: Session, kept: Kept, heads: tuple[str, ...], now: datetime)
     started = datetime.now(UTC)
     claim, done = session.claim(), Rewound()
     with session.translated(), dialect.rewinding(connection, claim):
-        _check(session, kept)
+        if changed := _changed(session, kept):
+            raise Stale(changed)
         if dialect.written(connection):
             dialect.hold(connection, claim)
-            _check(session, kept)
+            if not _fits(session, kept):
+                raise Stale(_RAN)
             done = dialect.rewind(connection, session.progress.reached)
         if done:
-            session.history.record(connection, _entry(session, done, started, now, heads))
+            session.history.record(connection, _entry(session, done, started, now))
             session.progress.reached("before commit")
     if done:
         session.progress.reached("after commit")
@@ -100,9 +119,13 @@ def _hindrance(session: Session) -> str | None:
     return session.dialect.keeping_hindrance(connection, _scope(session))
 
 
-def _check(session: Session, kept: Kept) -> None:
+def _changed(session: Session, kept: Kept) -> str | None:
+    """Say what is other than it was when rows were kept, so that they are not gone back to."""
     if not _fits(session, kept):
-        raise Locked("another runner has changed the history since rows were kept", hint="They must be kept anew.")
+        return _RAN
+    if kept.fingerprint != session.dialect.known_fingerprint(session.connection, session.history.own_tables):
+        return "the schema has changed since rows were kept"
+    return None
 
 
 def _fits(session: Session, kept: Kept) -> bool:
@@ -124,19 +147,19 @@ def _scope(session: Session) -> Scope:
 
 def _content(session: Session, key: str) -> Kept:
     connection, history = session.connection, session.history
-    fingerprint = session.dialect.fingerprint(connection, history.own_tables)
+    fingerprint = session.dialect.known_fingerprint(connection, history.own_tables)
     return Kept(history.qualified_name, history.newest(connection), key, fingerprint)
 
 
-def _entry(session: Session, done: Rewound, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:
-    environment = session.environment
+def _entry(session: Session, done: Rewound, started: datetime, now: datetime) -> Applied:
+    environment, version = session.environment, session.schema_version
     return Applied(
         seed=EVERY_SEED,
         layer=Layer.REFERENCE,
         state=State.RESET,
         checksum="",
         environment=environment.name,
-        schema_heads=heads,
+        schema_heads=version.heads(session.connection) if version else (),
         random_seed=environment.random_seed,
         clock=now,
         volumes={},

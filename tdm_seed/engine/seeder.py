@@ -10,10 +10,24 @@ from typing import TYPE_CHECKING
 
 from tdm_seed.dialects import names as dialect_names
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.engine import baseline, check, digest, downgrade, label, preflight, repair, reset, status, unbuilt, verify
+from tdm_seed.engine import (
+    baseline,
+    check,
+    digest,
+    downgrade,
+    label,
+    preflight,
+    rebuild,
+    repair,
+    rewinding,
+    status,
+    unbuilt,
+    verify,
+)
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.promise import Promise
+from tdm_seed.engine.reset import Resetting
 from tdm_seed.engine.selection import selection
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots import Snapshotting
@@ -29,7 +43,7 @@ if TYPE_CHECKING:
     from tdm_seed.environments import Environment
 
 
-class Seeder(Snapshotting):
+class Seeder(Snapshotting, Resetting):
     """Brings the seeds of one environment into its database, as a context manager that holds the connection.
 
     ``lock_timeout`` is how many seconds a writing command waits for another runner. Reading commands take no lock and
@@ -110,42 +124,9 @@ class Seeder(Snapshotting):
             sunk = self._sunk() if migrate else frozenset()
             if migrate:
                 unbuilt.before(self._session, lock, self._session.entries())
+                rewinding.let_go(self._session)
                 self._migrate(dry_run)
             return self._upgrade(lock, targets, again, dry_run, sunk)
-
-    def plan_reset(self) -> reset.Emptying:
-        """Find out what ``reset`` would empty, keep and bring back, and write nothing.
-
-        Raises:
-            Protected: the manifest, the database's own mark or rows that stay forbid it.
-        """
-        entries = self._session.entries()
-        reset.check(self._session, entries)
-        with self._session.reading():
-            return reset.look(self._session, entries)
-
-    def reset(self, *, confirmed: bool = False, empty: bool = False) -> reset.ResetResult:
-        """Empty the database but for what the manifest keeps, bring back what was there first, and seed again.
-
-        The emptying is one transaction, and so is each seed behind it: should one fail, the next upgrade goes on.
-        What would keep the seeds from running is found before anything is emptied. With ``empty`` nothing is seeded.
-
-        Raises:
-            Protected: it is forbidden, or rows would go and that is not ``confirmed``; nothing was emptied.
-            TdmSeedError: as ``upgrade``.
-        """
-        with self._session.lock() as lock:
-            heads, entries = self._session.schema_heads(), self._session.entries()
-            reset.check(self._session, entries)
-            if not empty:
-                preflight.check(self._session, self._plan([], heads, (), ()), [], heads)
-            now = clock(self.environment, entries)
-            emptying = reset.run(self._session, lock, entries, now, heads, confirmed=confirmed)
-            if not empty:
-                with reset.emptied(emptying):
-                    return reset.ResetResult(emptying, tuple(self._upgrade(lock, (), (), False)))
-            reset.complete(self._session, self._session.entries())
-            return reset.ResetResult(emptying, ())
 
     def downgrade(self, target: str, *, confirmed: bool = False) -> list[StepResult]:
         """Revert a seed and the applied ones that depend on it, newest first; ``-1`` the last one, ``base`` all.
@@ -158,6 +139,7 @@ class Seeder(Snapshotting):
             steps = downgrade.steps(self.seeds, entries, target)
             preflight.check_downgrade(self._session, steps, entries, confirmed=confirmed)
             unbuilt.before(self._session, lock, entries, {step.seed.revision for step in steps})
+            rewinding.let_go(self._session)
             now = clock(self.environment, entries)
             return self._keep(Promise(self._session, lock, now, heads, states(entries), last_reset(entries)), steps)
 
@@ -309,7 +291,8 @@ class Seeder(Snapshotting):
         self._session.create_history()
         if not entries:
             baseline.record(self._session)
-        reset.complete(self._session, entries)
+        rebuild.complete(self._session, entries)
+        rewinding.let_go(self._session)
         return self._keep(promise, found.steps)
 
     def _plan(

@@ -63,6 +63,8 @@ class Session:
     names: tuple[str, ...] = field(init=False)
     #: Whether an empty database is read in place of a file that is not there yet.
     stands_in: bool = field(init=False)
+    _store: Store | None = field(init=False, default=None)
+    _reads: bool = field(init=False, default=False)
 
     def open(self) -> Session:
         """Connect, after checking that the host may be touched at all.
@@ -184,13 +186,15 @@ class Session:
         self.store().tidy()
 
     def store(self) -> Store:
-        """Give the snapshots of this database.
+        """Give the snapshots of this database, by one store, which knows its server once it has worked with it.
 
         Raises:
             UsageError: there are none on such a database.
         """
-        with self.reading():
-            return self.dialect.store(self.url, self.connection, self.application, self.progress.reached)
+        if self._store is None:
+            with self.reading():
+                self._store = self.dialect.store(self.url, self.connection, self.application, self.progress.reached)
+        return self._store
 
     def _held(self, dry_run: bool) -> AbstractContextManager[HeldLock]:
         return self.dialect.lock(self.connection, self.claim(dry_run=dry_run))
@@ -225,11 +229,26 @@ class Session:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read in a transaction that writes nothing."""
+        """Read in a transaction that writes nothing, or in the one that reads already."""
+        if self._reads:
+            yield
+            return
         with self.translated(), self.dialect.transaction(self.connection, write=False) as transaction:
             yield
             if transaction.is_active:
                 transaction.rollback()
+
+    @contextmanager
+    def reading_as_runner(self) -> Iterator[None]:
+        """Read as the only runner, in one transaction that holds the lock, which spares a connection for it."""
+        with self.reading():
+            self.dialect.hold(self.connection, self.claim())
+            self.schema.forget()  # somebody may have migrated while we waited
+            self._reads = True
+            try:
+                yield
+            finally:
+                self._reads = False
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from tdm_seed.environments.manifest import Manifest
 from tdm_seed.environments.setting import LARGEST, MOMENT, Setting, instant, nearest
 from tdm_seed.errors import UsageError
-from tdm_seed.values import Layer
+from tdm_seed.values import Layer, Way
 
 if TYPE_CHECKING:
     from tdm_seed.environments.project import Project
@@ -21,6 +21,7 @@ Rebuild = Literal["never", "allow"]
 RESETS = ("allow", "confirm", "forbid")
 REBUILDS = ("never", "allow")
 LAYERS = tuple(layer.value for layer in Layer)
+WAYS = tuple(way.value for way in Way)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Environment:
     volumes: Mapping[str, int] = field(default_factory=dict)
     overrides: Mapping[str, object] = field(default_factory=dict)
     rebuild: Rebuild = "allow"
+    reset_ways: tuple[Way, ...] = tuple(Way)
     given_url: str | Setting | None = field(default=None, repr=False)
     given_source: Setting | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -112,6 +114,9 @@ def build(
     layers = words("layers") if "layers" in given else LAYERS
     if "layers" in given:
         given["layers"].among(layers, LAYERS)
+    ways = words("reset_ways") if "reset_ways" in given else WAYS
+    if "reset_ways" in given:
+        given["reset_ways"].among(ways, WAYS)
     counts = {name: setting.integer(environ) for name, setting in manifest.volumes.items()}
     if volumes:
         counts |= _volumes(volumes, counts)
@@ -140,6 +145,7 @@ def build(
         volumes=counts,
         overrides=overrides,
         rebuild=cast(Rebuild, choice("rebuild", REBUILDS, "never" if protected else "allow")),
+        reset_ways=tuple(Way(way) for way in ways),
         given_url=url if url is not None else _text(given.get("url", project.url)),
         given_source=_text(given.get("source")),
         environ=dict(environ),

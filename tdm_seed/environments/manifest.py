@@ -14,7 +14,7 @@ from tdm_seed.errors import UsageError
 
 KEYS = (
     "extends", "description", "url", "hosts", "layers", "scenarios", "random_seed", "now", "locale",
-    "reset", "protected", "keep", "volumes", "source", "rebuild",
+    "reset", "protected", "keep", "volumes", "source", "rebuild", "reset_ways",
 )  # fmt: skip
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -18,7 +18,8 @@ def migration_files(location: Location) -> list[tuple[str, Path]]:
     Raises:
         UsageError: the configuration names no migrations that are there.
     """
-    folders = _plainly(location) or _by_alembic(location)
+    folder = plain_folder(location)
+    folders = [folder] if folder else _by_alembic(location)
     return sorted(
         (f"{place}/{path.relative_to(folder).as_posix()}", path)
         for place, folder in enumerate(folders)
@@ -27,10 +28,10 @@ def migration_files(location: Location) -> list[tuple[str, Path]]:
     )
 
 
-def _plainly(location: Location) -> list[Path] | None:
-    """Read what ``alembic init`` writes: one folder below that of the file; None for anything else."""
+def plain_folder(location: Location) -> Path | None:
+    """Read what ``alembic init`` writes: one folder below that of the file; None where only Alembic can tell."""
     if location.scripts is not None:
-        return [location.scripts]
+        return location.scripts
     given: dict[str, str] = {}
     if location.ini is not None:
         parser = configparser.RawConfigParser()
@@ -43,7 +44,7 @@ def _plainly(location: Location) -> list[Path] | None:
     if not script or "version_locations" in given or any(mark in script for mark in _NOT_PLAIN):
         return None
     folder = location.file.parent / script
-    return [folder] if (folder / "env.py").is_file() else None
+    return folder if (folder / "env.py").is_file() else None
 
 
 def _by_alembic(location: Location) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tdm_seed.environments.project import Project
 from tdm_seed.errors import SchemaNotReady
 from tdm_seed.schema_version import version_table
+from tdm_seed.schema_version.files import plain_folder
 from tdm_seed.schema_version.location import Location
 from tdm_seed.schema_version.version_table import VersionTable
 
@@ -145,7 +146,8 @@ class SchemaVersion:
             return VersionTable(self.version_table, self.version_table_schema)
         if self._seen:
             return VersionTable(self._seen[-1].name, self.version_table_schema or self._seen[-1].schema)
-        env_py = self._scripts.env_py
+        folder = plain_folder(self.location)  # which spares 0.1 s of CPU for Alembic
+        env_py = folder / "env.py" if folder else self._scripts.env_py
         name = version_table.declared(env_py, "version_table") or version_table.DEFAULT
         schema = self.version_table_schema or version_table.declared(env_py, "version_table_schema")
         return VersionTable(name, schema)

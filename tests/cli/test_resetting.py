@@ -133,3 +133,60 @@ def test_a_terminal_sees_the_seeds_after_the_emptying(project: Small) -> None:
     allow(project)
     screen = on_terminal("reset", "--verbose")
     assert screen.index("to empty on") < screen.index("[1/3] 20260101_0900_countries")
+
+
+def test_a_second_reset_goes_back_by_rows_and_says_so(project: Small, tool: Tool) -> None:
+    """The first one says why it did not."""
+    allow(project)
+    tool("upgrade")
+    first = tool("reset")
+    assert "Not by rows: no rows were kept when it was seeded.\n" in first.err
+    assert "Not by clone: there is no snapshot of what the environment 'dev' is now.\n" in first.err
+    sql(project, "DELETE FROM people")
+    said = tool("reset")
+    assert (0, "") == (said.code, said.err)
+    where = f"sqlite:///{project.root}/dev.db (environment dev)"
+    assert f"Everything that was written is put back on {where}.\n" == said.out
+    assert 3 == people(project)
+    found = tool("reset", "--json").json
+    assert ("rows", [], True, None) == tuple(found[key] for key in ("way", "passed_over", "rows_are_kept", "snapshot"))
+    assert ([], []) == (found["steps"], found["emptied"])
+
+
+def test_a_reset_by_clone_names_the_snapshot(project: Small, tool: Tool) -> None:
+    """A way that is asked for is taken, or refused as a usage error."""
+    allow(project)
+    tool("upgrade")
+    refused = tool("reset", "--way", "clone")
+    assert (2, 3) == (refused.code, people(project))
+    assert "this database cannot go back by clone: there is no snapshot" in refused.err
+    name = tool("snapshot", "save", "--json").json["snapshot"]["name"]
+    sql(project, "DELETE FROM people")
+    said = tool("reset", "--way", "clone")
+    assert f"sqlite:///{project.root}/dev.db (environment dev) is {name} again.\n" == said.out
+    assert 3 == people(project)
+
+
+@pytest.mark.parametrize(("way", "question"), [("rows", "Put back what was written to"), ("clone", "Replace")])
+def test_on_a_terminal_every_way_asks(project: Small, way: str, question: str) -> None:
+    """With the database, the environment and the host."""
+    process("upgrade")
+    process("reset", "--yes")
+    process("snapshot", "save")
+    sql(project, "DELETE FROM people")
+    screen = on_terminal("reset", "--way", way, typed="n\n")
+    assert screen.index(question) < screen.index("(environment dev, host localhost)") < screen.index("not confirmed")
+    assert 0 == people(project)
+    on_terminal("reset", "--way", way, typed="y\n")
+    assert 3 == people(project)
+
+
+def test_rows_without_a_history_are_adopted_only_where_that_is_said(project: Small, tool: Tool) -> None:
+    """Exit code 7, and the rows are there."""
+    allow(project)
+    sql(project, "INSERT INTO countries VALUES ('XX', 'first')")
+    said = tool("reset")
+    assert (7, [("XX",)]) == (said.code, project.rows("SELECT code FROM countries"))
+    assert "this database holds rows and was never seeded" in said.err
+    assert 0 == tool("reset", "--adopt").code
+    assert [("XX",)] == project.rows("SELECT code FROM countries WHERE code = 'XX'")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+
+from tests.cli.conftest import Small
 
 HEAVY = {"sqlalchemy", "alembic", "rich", "faker", "sqlglot", "psycopg", "pymysql", "tomlkit"}
 
@@ -26,6 +29,26 @@ def test_help_costs_at_most_100_ms_of_cpu_over_python_and_click() -> None:
     bare = min(_cpu("-c", "import click") for _ in range(5))
     ours = min(_cpu("-m", "tdm_seed", "--help") for _ in range(5))
     assert ours - bare <= 0.100
+
+
+def test_going_back_to_a_snapshot_imports_neither_alembic_nor_what_shows_progress(project: Small) -> None:
+    """Where the schema stands is read all the same, from the table that ``env.py`` names."""
+    project.write("alembic.ini", "[alembic]\nscript_location = %(here)s/migrations\n")
+    project.write("migrations/env.py", "context.configure(version_table='standing')\n")
+    project.write("migrations/versions/one.py", "revision = 'one'\ndown_revision = None\ndef upgrade():\n    pass\n")
+    with sqlite3.connect(project.root / "dev.db") as connection:
+        connection.executescript("CREATE TABLE standing (version_num TEXT); INSERT INTO standing VALUES ('one')")
+    connection.close()
+    for command in ("upgrade", "snapshot save"):
+        subprocess.run([sys.executable, "-m", "tdm_seed", *command.split(), "-q"], cwd=project.root, check=True)
+    code = (
+        "import sys\nfrom tdm_seed.cli import main\nsys.argv[1:] = ['snapshot', 'restore', '--yes', '-q']\n"
+        "try:\n    main()\nexcept SystemExit as left:\n    assert not left.code\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True)
+    assert {"sqlalchemy"} == HEAVY & set(done.stderr.split())
+    assert [("one",)] == project.rows("SELECT schema_heads FROM seed_history WHERE state = 'reset'")
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

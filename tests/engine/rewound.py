@@ -90,7 +90,7 @@ class Rewinds:
 
     def __call__(self) -> Rewound:
         """Go back."""
-        return rewinding.restore(self.session, self.kept, (), NOW)
+        return rewinding.restore(self.session, self.kept, NOW)
 
 
 @contextmanager
@@ -154,5 +154,5 @@ with Session(Project.load().environment("dev"), 5, Killed()) as session:
         with session.lock() as lock:
             rewinding.prepare(session, lock, "key")
     else:
-        rewinding.restore(session, rewinding.find(session), (), datetime.now(UTC))
+        rewinding.restore(session, rewinding.find(session), datetime.now(UTC))
 """

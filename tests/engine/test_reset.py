@@ -10,7 +10,7 @@ from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.engine import baseline
 from tdm_seed.engine.reset import ResetResult
 from tdm_seed.errors import DatabaseError, Locked, Protected, SeedError, TdmSeedError, UsageError
-from tdm_seed.values import Changes, State
+from tdm_seed.values import Changes, State, Way
 from tests.engine.playground import MANIFEST, Playground, Points
 
 SHOP = """
@@ -20,10 +20,12 @@ def upgrade(db):
 """
 
 
-def reset(play: Playground, environment: str = "dev", *, confirmed: bool = True, empty: bool = False) -> ResetResult:
+def reset(
+    play: Playground, environment: str = "dev", *, confirmed: bool = True, empty: bool = False, adopt: bool = False
+) -> ResetResult:
     """Reset in a session of its own."""
     with play.seeder(environment) as seeder:
-        return seeder.reset(confirmed=confirmed, empty=empty)
+        return seeder.reset(confirmed=confirmed, empty=empty, way=Way.REBUILD, adopt=adopt)
 
 
 def create(play: Playground, *tables: str) -> None:
@@ -212,11 +214,15 @@ def test_rows_that_cannot_be_brought_back_stay_with_what_they_point_to(
     assert (3, 1, [1]) == (len(play.rows("SELECT * FROM city")), len(play.rows("SELECT * FROM country")), play.items())
 
 
-def test_a_database_that_was_never_seeded_keeps_its_rows(play: Playground) -> None:
-    """They were there before the first seed, and a later reset still knows them."""
+def test_rows_without_a_history_are_left_alone_unless_they_are_adopted(play: Playground) -> None:
+    """Then they were there before the first seed, and a later reset still knows them."""
     play.sql("INSERT INTO item VALUES (5, 'first')")
     play.item("one", 1)
-    assert 0 == reset(play).emptying.rows
+    with pytest.raises(Protected, match="this database holds rows and was never seeded, so it is not reset") as no:
+        reset(play)
+    assert ("item", True) == (no.value.place.table, "`--adopt`" in (no.value.hint or ""))
+    assert [5] == play.items()
+    assert 0 == reset(play, adopt=True).emptying.rows
     assert [1, 5] == play.items()
     reset(play, empty=True)
     assert [5] == play.items()
@@ -560,7 +566,7 @@ def test_a_column_that_is_gone_is_told(play: Playground) -> None:
     with play.seeder() as seeder:
         assert (
             "item has no column label any more, so the values that it held before the first seed do not come back",
-        ) == seeder.plan_reset().notes
+        ) == seeder.plan_reset(way=Way.REBUILD).emptying.notes
     reset(play, empty=True)
     assert [(5, None)] == play.rows("SELECT id, title FROM item")
 
@@ -597,7 +603,7 @@ def test_what_was_before_the_last_reset_is_history_only(play: Playground) -> Non
     with play.seeder() as seeder:
         seeder.upgrade()
         for _ in range(3):
-            seeder.reset(confirmed=True)
+            seeder.reset(confirmed=True, way=Way.REBUILD)
         assert ["applied", "reset"] * 3 + ["applied"] == [str(entry.state) for entry in seeder.history()]
         assert ([], 0) == (seeder.upgrade(), seeder.status().pending)
         seeder.reset(confirmed=True, empty=True)

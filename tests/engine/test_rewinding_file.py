@@ -91,7 +91,7 @@ def test_the_history_goes_back_too_and_says_that_rows_were_put_back(play: Playgr
     play.item("two", 2)
     assert ["two"] == play.ran()
     assert rewinding.find(back.session) is None
-    with pytest.raises(Locked, match="another runner has changed the history since rows were kept"):
+    with pytest.raises(rewinding.Stale, match="seeds have run since rows were kept"):
         back()
 
 

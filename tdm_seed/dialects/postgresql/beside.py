@@ -35,15 +35,14 @@ class Beside:
         self._url = url.difference_update_query(["dbname"])
         self._database = database
         self._application = application
-        self._found: str | None = None
         self._engines: dict[str, Engine] = {}
+        self._working: Connection | None = None
 
-    def _copy(self, admin: Connection, source: str, name: str, owner: str | None, limit: int) -> None:
+    def _copy(self, admin: Connection, source: str, size: int, name: str, owner: str | None, limit: int) -> None:
         """Create a database that is a copy; whether it is there at all and how it was born are one commit."""
         strategy = ""
         if (admin.dialect.server_version_info or (0,)) >= (15,):
-            size = admin.scalar(sa.select(sa.func.pg_database_size(source)))
-            strategy = f"STRATEGY {'file_copy' if int(size or 0) >= FILES_FROM else 'wal_log'} "
+            strategy = f"STRATEGY {'file_copy' if size >= FILES_FROM else 'wal_log'} "
         owned = f"OWNER {quoted(owner)} " if owner else ""
         run(
             admin,
@@ -65,25 +64,23 @@ class Beside:
 
     @contextmanager
     def _admin(self) -> Iterator[Connection]:
-        """Connect to where other databases are made, each statement by itself."""
-        engine = self._at(self._maintenance())
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as admin:
+        """Be connected to where other databases are made, each statement by itself."""
+        if self._working is not None:
+            yield self._working
+            return
+        with self._maintenance().execution_options(isolation_level="AUTOCOMMIT") as admin:
             yield admin
 
-    def _maintenance(self) -> str:
-        """Find the database to connect to.
+    def _maintenance(self) -> Connection:
+        """Connect to the first of these databases that lets us in.
 
         Raises:
             DatabaseError: none lets us in.
         """
         refused: Any = None
-        if self._found is not None:
-            return self._found
         for name in (each for each in _MAINTENANCE if not (self.keeps_out and each == self._database)):
             try:
-                with self._at(name).connect():
-                    self._found = name
-                    return name
+                return self._at(name).connect()
             except sa.exc.DBAPIError as error:
                 refused = error
         if _answers_none(refused.orig):

@@ -77,6 +77,12 @@ class Copies(Snapshots, Throwaways):
 
         return fingerprint(connection, own)
 
+    def stamp(self, connection: Connection, own: Collection[str]) -> tuple[Any, ...]:
+        """Sum up which versions of the catalogue's rows there are."""
+        from tdm_seed.dialects.postgresql.fingerprint import stamp
+
+        return stamp(connection, own)
+
     def standing(self, connection: Connection) -> tuple[Any, ...]:
         """Give the server's major version, and encoding and collation of the database."""
         return ("postgresql", *connection.execute(_STANDING).one())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -29,16 +28,16 @@ _LISTS: Final = frozenset({
 })  # fmt: skip
 
 _ONE = sa.text(
-    "SELECT d.oid, d.datconnlimit, d.datacl IS NOT NULL AS granted, pg_get_userbyid(d.datdba) AS owner, "
-    "shobj_description(d.oid, 'pg_database') AS said FROM pg_database d WHERE d.datname = :name"
+    "SELECT datconnlimit, shobj_description(oid, 'pg_database') AS said FROM pg_database WHERE datname = :name"
 )
-_GRANTS = sa.text(
-    "SELECT CASE grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(grantee) END AS role, privilege_type AS right, "
-    "is_grantable FROM pg_database, aclexplode(datacl) WHERE datname = :name"
-)
-_SETTINGS = sa.text(
-    "SELECT CASE setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(setrole) END AS role, unnest(setconfig) AS setting "
-    "FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = :name"
+_DRESS = sa.text(
+    "SELECT d.datconnlimit, d.datacl IS NOT NULL AS granted, pg_get_userbyid(d.datdba) AS owner, "
+    "shobj_description(d.oid, 'pg_database') AS said, "
+    "ARRAY(SELECT json_build_array(pg_get_userbyid(nullif(grantee, 0)), privilege_type, is_grantable) "
+    "FROM aclexplode(d.datacl)) AS grants, "
+    "ARRAY(SELECT json_build_array(pg_get_userbyid(nullif(setrole, 0)), each) "
+    "FROM pg_db_role_setting s, unnest(setconfig) AS each WHERE s.setdatabase = d.oid) AS settings "
+    "FROM pg_database d WHERE d.datname = :name"
 )
 
 
@@ -90,23 +89,21 @@ class Dress:
     #: Statements that take everybody's rights away and grant those of the database again, and its settings.
     statements: tuple[str, ...]
 
-    def put_on(self, admin: Connection, new: str) -> None:
-        """Grant and set for the new database what is granted and set for the old one.
+    def put_on(self, admin: Connection, new: str, database: str) -> None:
+        """Grant and set for the new database what is granted and set for the old one, and note that it is ready.
+
+        The note says what it is still to get. All of it is one message, and one transaction.
 
         Raises:
             DBAPIError: this role may not grant or set one of them.
         """
-        for statement in self.statements_for(new):
-            run(admin, statement)
+        said = json.dumps({_SIGN: database, "comment": self.comment, "limit": self.limit})
+        statements = [*self.statements, f"COMMENT ON DATABASE {_HERE} IS {literal(said)}"]
+        run(admin, "; ".join(statements).replace(_HERE, quoted(new)))
 
     def statements_for(self, new: str) -> tuple[str, ...]:
         """Give the statements that grant and set, for a database of this name."""
         return tuple(statement.replace(_HERE, quoted(new)) for statement in self.statements)
-
-    def note(self, admin: Connection, new: str, database: str) -> None:
-        """Note that the new database is ready, and what it is still to get."""
-        said = json.dumps({_SIGN: database, "comment": self.comment, "limit": self.limit})
-        run(admin, f"COMMENT ON DATABASE {quoted(new)} IS {literal(said)}")
 
 
 #: Stands in a statement for the database's name; no name and no value can hold it.
@@ -115,17 +112,16 @@ _HERE: Final = "\0"
 
 def dress_of(admin: Connection, database: str) -> Dress:
     """Read what a database has around it."""
-    found = admin.execute(_ONE, {"name": database}).one()
+    found = admin.execute(_DRESS, {"name": database}).one()
     statements = []
     if found.granted:
         statements += [f"REVOKE ALL ON DATABASE {_HERE} FROM {role}" for role in ("PUBLIC", quoted(found.owner))]
-    for each in admin.execute(_GRANTS, {"name": database}):
-        role = "PUBLIC" if each.role is None else quoted(each.role)
-        option = " WITH GRANT OPTION" if each.is_grantable else ""
-        statements.append(f"GRANT {each.right} ON DATABASE {_HERE} TO {role}{option}")
-    for each in admin.execute(_SETTINGS, {"name": database}):
-        name, _, value = each.setting.partition("=")
-        whose = f"ROLE {quoted(each.role)} IN DATABASE {_HERE}" if each.role else f"DATABASE {_HERE}"
+    for role, right, is_grantable in found.grants:
+        option = " WITH GRANT OPTION" if is_grantable else ""
+        statements.append(f"GRANT {right} ON DATABASE {_HERE} TO {quoted(role) if role else 'PUBLIC'}{option}")
+    for role, setting in found.settings:
+        name, _, value = setting.partition("=")
+        whose = f"ROLE {quoted(role)} IN DATABASE {_HERE}" if role else f"DATABASE {_HERE}"
         given = value if name.lower() in _LISTS and value else literal(value)
         statements.append(f"ALTER {whose} SET {'.'.join(map(quoted, name.split('.')))} TO {given}")
     return Dress(found.owner, found.datconnlimit, found.said, tuple(statements))
@@ -134,34 +130,34 @@ def dress_of(admin: Connection, database: str) -> Dress:
 def ready(admin: Connection, database: str) -> str | None:
     """Name what was about to take a database's place when that had been dropped, and nothing came after."""
     new = new_name(database)
-    if exists(admin, database):
-        return None
-    found = admin.execute(_ONE, {"name": new}).first()
-    note = _note(found.said) if found else None
-    return new if note and note[_SIGN] == database else None
+    return new if not exists(admin, database) and _waiting(admin, new, database) else None
 
 
-def end(admin: Connection, new: str, database: str, reached: Callable[[str], None]) -> None:
-    """Rename what is ready, and give it the last things that it is to get."""
-    run(admin, f"ALTER DATABASE {quoted(new)} RENAME TO {quoted(database)}")
-    reached("after rename")
-    _undo_note(admin, database)
+def end(admin: Connection, new: str, database: str) -> None:
+    """Rename what is ready, and give it the last things that it is to get, all at once."""
+    if note := _waiting(admin, new, database):
+        name = quoted(database)
+        run(
+            admin,
+            f"ALTER DATABASE {quoted(new)} RENAME TO {name}; ALTER DATABASE {name} CONNECTION LIMIT "
+            f"{int(note['limit'])}; COMMENT ON DATABASE {name} IS {literal(note['comment'])}",
+        )
 
 
 def tidy(admin: Connection, database: str) -> None:
-    """Drop what did not come to take the place of this database, and end what did."""
+    """Drop what did not come to take the place of this database, or end what did but for its name."""
     new = new_name(database)
-    if ours(admin, new):
+    if not exists(admin, database):
+        end(admin, new, database)
+    elif ours(admin, new):
         run(admin, f"DROP DATABASE IF EXISTS {quoted(new)}")
-    _undo_note(admin, database)
 
 
-def _undo_note(admin: Connection, database: str) -> None:
-    found = admin.execute(_ONE, {"name": database}).one()
-    note = _note(found.said)
-    if note and note[_SIGN] == database:
-        run(admin, f"ALTER DATABASE {quoted(database)} CONNECTION LIMIT {int(note['limit'])}")
-        run(admin, f"COMMENT ON DATABASE {quoted(database)} IS {literal(note['comment'])}")
+def _waiting(admin: Connection, new: str, database: str) -> dict[str, str] | None:
+    """Read the note of what is ready to take a database's place."""
+    found = admin.execute(_ONE, {"name": new}).first()
+    note = _note(found.said) if found else None
+    return note if note and note[_SIGN] == database else None
 
 
 def _note(said: str | None) -> dict[str, str] | None:

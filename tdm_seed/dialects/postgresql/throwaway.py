@@ -74,7 +74,8 @@ class Throwaway(Beside):
         with self._admin() as admin:
             name = self._begin(admin)
             alone(admin, of, force=of in self._made)
-            self._copy(admin, of, name, _owner(self._like(admin)), _BORN)
+            size = admin.scalar(sa.select(sa.func.pg_database_size(of)))
+            self._copy(admin, of, int(size or 0), name, _owner(self._like(admin)), _BORN)
             return self._finish(admin, name)
 
     def drop(self, url: URL) -> None:
@@ -85,7 +86,9 @@ class Throwaway(Beside):
     @contextmanager
     def alive(self, claim: Claim) -> Iterator[None]:
         """Hold the lock, drop what others have left, and in the end what is ours."""
-        with run_lock(self._at(self._maintenance()), replace(claim, key=self._run)):
+        with self._admin() as admin:
+            engine = admin.engine
+        with run_lock(engine, replace(claim, key=self._run)):
             self._sweep()
             try:
                 yield

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from tdm_seed.dialects.snapshots import Snapshot
-from tdm_seed.engine import reset
+from tdm_seed.engine import reset_rules
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots import pruning, restoring, saving
@@ -50,7 +50,7 @@ class Snapshotting:
             Locked: others are connected, and are named.
         """
         session = self._session
-        reset.refuse(self.environment)
+        reset_rules.refuse(self.environment)
         store = session.store()
         now = key(session, self.seeds, clock(self.environment, session.entries()))
         with session.translated():
@@ -101,14 +101,14 @@ class Snapshotting:
         """
         session, begun = self._session, time.monotonic()
         started = datetime.now(UTC)
-        reset.refuse(self.environment)
+        reset_rules.refuse(self.environment)
         store, now = session.store(), _fresh(self)
         with session.translated(), saving.alone(session, store):
             store.tidy()
             with saving.looking(session):
                 restoring.check(session, session.entries(), adopt=adopt)
                 chosen = restoring.choose(session, store, now)
-                restoring.refuse_unconfirmed(session, confirmed=confirmed)
+                reset_rules.refuse_unconfirmed(self.environment, "to replace the database", confirmed=confirmed)
             noting = restoring.Noting(session, chosen, clock(self.environment, ()), started)
             store.clone(chosen, noting, force=force)
         session.schema.forget()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.snapshots import Snapshot, Store, name_of
-from tdm_seed.engine import content, reset
+from tdm_seed.engine import content, reset_rules
 from tdm_seed.engine.emptying import count
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
@@ -55,7 +55,7 @@ def choose(session: Session, store: Store, key: Key) -> Snapshot:
 def _alike(session: Session, found: Sequence[Snapshot]) -> list[Snapshot]:
     """Keep those with the catalogue that the database has now."""
     with session.reading():
-        now = session.dialect.fingerprint(session.connection, session.history.own_tables)
+        now = session.dialect.known_fingerprint(session.connection, session.history.own_tables)
     return [each for each in found if each.mark is not None and each.mark.fingerprint == now]
 
 
@@ -69,15 +69,11 @@ def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
     Raises:
         Protected: with what forbids it.
     """
-    reset.check(session, entries)
+    reset_rules.check(session, entries, adopt=adopt)
+    if not session.environment.keep:
+        return
     with session.reading():
         names = content.tables(session)
-        if not entries and not adopt and (held := next((name for name in names if count(session, name)), None)):
-            raise Protected(
-                "this database holds rows and was never seeded, so it is not replaced",
-                table=held,
-                hint="Is the URL right? `--adopt` replaces it all the same.",
-            )
         for name in session.environment.keep:
             if name in names and count(session, name):
                 raise Protected(
@@ -85,19 +81,6 @@ def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
                     table=name,
                     hint="`tdm-seed reset` leaves them alone.",
                 )
-
-
-def refuse_unconfirmed(session: Session, *, confirmed: bool) -> None:
-    """Refuse what has to be confirmed and was not.
-
-    Raises:
-        Protected: it is so.
-    """
-    if not (confirmed or session.environment.reset == "allow"):
-        raise Protected(
-            f"to replace the database of the environment {session.environment.name!r} must be confirmed, and was not",
-            hint='Say --yes, or reset = "allow" in its manifest.',
-        )
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy.engine import Connection
 
 from tdm_seed import faking
 from tdm_seed.dialects.snapshots import Mark, Snapshot, Store, name_of
-from tdm_seed.engine import reset
+from tdm_seed.engine import reset_rules
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
@@ -36,25 +36,39 @@ def there(store: Store, key: Key) -> Snapshot | None:
 
 @contextmanager
 def alone(session: Session, store: Store) -> Iterator[None]:
-    """Be the only one who works with snapshots of this database, and out of the way of whoever copies it meanwhile."""
-    if session.dialect.copies_alone:
-        with session.away(), store.lock(session.claim()):
-            yield
-    else:
+    """Be the only one who works with snapshots of this database, and connected to it again at the end.
+
+    Where nobody may be connected to a database that is copied, who has to wait for whoever copies it is not.
+    """
+    if not session.dialect.copies_alone:
         with session.lock(), store.lock(session.claim()):
             yield
+        return
+    claim = session.claim()
+
+    def step_aside(who: str) -> None:
+        session.close()
+        claim.on_wait(who)
+
+    if session.stands_in:
+        session.close()
+    try:
+        with store.lock(replace(claim, on_wait=step_aside)):
+            yield
+    finally:
+        if session.connection.closed:
+            session.connect()
 
 
 @contextmanager
 def looking(session: Session) -> Iterator[None]:
-    """Look at the database within ``alone``, as its only runner."""
+    """Look at the database within ``alone``, as its only runner, and be connected no longer where nobody may be."""
     if session.dialect.copies_alone:
-        session.connect()
-        try:
-            with session.lock():
-                yield
-        finally:
-            session.close()
+        if session.connection.closed:
+            session.connect()
+        with session.reading_as_runner():
+            yield
+        session.close()
     else:
         yield
 
@@ -68,7 +82,7 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
         DriftError: files and history disagree.
         UsageError: seeds are pending, or were applied with other volumes, another random seed, clock or Faker.
     """
-    reset.check(session, entries)
+    reset_rules.check(session, entries, adopt=True)
     version = session.schema_version
     if version is not None and set(heads) != set(version.newest()):
         raise SchemaNotReady(

@@ -1,0 +1,220 @@
+"""The way of a reset that is always there: empty all, bring back what was there before the first seed, seed again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tdm_seed.dialects.base import HeldLock
+from tdm_seed.engine import baseline, content, reset_rules, restoring, staying, unbuilt
+from tdm_seed.engine.emptying import children_first, count, empty
+from tdm_seed.engine.session import Session
+from tdm_seed.errors import Locked, Stopped, TdmSeedError
+from tdm_seed.history import EVERY_SEED, ends
+from tdm_seed.values import Applied, Changes, Layer, State
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """A table that a reset empties: how many rows it holds, and how many of them are brought back."""
+
+    table: str
+    rows: int
+    restored: int = 0
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """A table that a reset leaves as it is, and why."""
+
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """What a reset would do. ``tables`` are those with rows, by name; ``notes`` say what a person should know."""
+
+    tables: tuple[Emptied, ...] = ()
+    kept: tuple[KeptTable, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows go, those that come back included."""
+        return sum(each.rows for each in self.tables)
+
+    @property
+    def restored(self) -> int:
+        """How many rows come back."""
+        return sum(each.restored for each in self.tables)
+
+
+def look(session: Session, entries: Sequence[Applied]) -> Emptying:
+    """Find out what a reset would do, inside a transaction, and write nothing.
+
+    Raises:
+        UsageError: the manifest keeps a table that does not exist.
+        Protected: rows that stay point to some that would go.
+    """
+    return _look(session, entries).emptying
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a reset would do, with the tables in the order in which they are emptied, and the rows to bring back."""
+
+    emptying: Emptying
+    tables: tuple[str, ...]
+    back: Mapping[str, tuple[str, ...]]
+
+
+def _look(session: Session, entries: Sequence[Applied]) -> _Found:
+    connection = session.connection
+    if not entries:
+        return _Found(Emptying(notes=("this database was never seeded, so whatever is in it stays",)), (), {})
+    session.dialect.see_all(connection)
+    names = content.tables(session)
+    before = baseline.read(connection, session.history)
+    keys = staying.foreign_keys(session)
+    kept = staying.kept(session, keys, names, {name for name, rows in before.items() if rows is None})
+    doomed = set(names) - set(kept)
+    staying.refuse(session, keys, doomed)
+    kept |= dict.fromkeys(content.of_migrations(session), "migrations note there what has run")
+    back = {name: rows for name, rows in before.items() if rows and name in doomed}
+    counted = {name: count(session, name) for name in sorted(doomed)}
+    notes = [
+        f"{name} held rows before the first seed, and there is no such table any more"
+        for name in sorted(set(before) - {name for _, name in session.schema.names()})
+    ]
+    columns = session.schema.columns()
+    notes += [
+        f"{name} has no column {column} any more, so the values that it held before the first seed do not come back"
+        for name, rows in sorted(back.items())
+        for column in baseline.gone(columns.get(name, {}), rows)
+    ]
+    emptying = Emptying(
+        tuple(Emptied(name, rows, len(back.get(name, ()))) for name, rows in counted.items() if rows or name in back),
+        tuple(KeptTable(name, reason) for name, reason in sorted(kept.items())),
+        tuple(notes),
+    )
+    return _Found(emptying, tuple(children_first(doomed, keys)), back)
+
+
+def run(
+    session: Session,
+    lock: HeldLock,
+    entries: Sequence[Applied],
+    now: datetime,
+    heads: tuple[str, ...],
+    *,
+    confirmed: bool,
+) -> Emptying:
+    """Empty the tables, bring back what was there first, and write it into the history, all or nothing.
+
+    Raises:
+        Protected: rows would go, and nobody has ``confirmed`` that.
+        TdmSeedError: nothing was changed.
+    """
+    connection, dialect = session.connection, session.dialect
+    started = datetime.now(UTC)
+    if unbuilt.down(session, entries):  # a table that stays shows only then where its rows point to
+        with session.reading():
+            stays = [each.table for each in _look(session, entries).emptying.kept]
+        unbuilt.of_tables(session, lock, entries, stays)
+    with session.translated(), dialect.emptying(connection):
+        dialect.guard(connection, session.history.qualified_name)
+        if [entry.id for entry in session.history.current(connection)][-1:] != [entry.id for entry in entries][-1:]:
+            raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
+        found = _look(session, entries)
+        if not entries:
+            return found.emptying
+        if found.emptying.rows:
+            reset_rules.refuse_unconfirmed(session.environment, "a reset", confirmed=confirmed)
+        kept = [each.table for each in found.emptying.kept]
+        before = staying.rows(session, kept)
+        empty(session, found.tables)
+        session.progress.reached("after emptying")
+        if any(entry.state is State.RUNNING for entry in entries):
+            session.checkpoints.clear(connection)
+            unbuilt.within(session)
+        if dialect.transactional_ddl:
+            _restart(session, found.tables, restoring.going_on(session, kept, found.back))
+        restoring.restore(session, found.tables, found.back)
+        staying.prove(session, before)
+        session.history.record(connection, _entry(session, found.emptying, started, now, heads))
+        session.progress.reached("before commit")
+        lock.check()
+    session.progress.reached("after commit")
+    unbuilt.behind(session, lock)
+    session.progress.emptied(found.emptying.rows, sum(1 for each in found.emptying.tables if each.rows))
+    return found.emptying
+
+
+@contextmanager
+def emptied(emptying: Emptying) -> Iterator[None]:
+    """Say of what ends the seeding behind an emptying that the emptying stands."""
+    try:
+        yield
+    except (TdmSeedError, Stopped) as error:
+        if emptying.rows:
+            stands = "The database is emptied all the same, and `tdm-seed upgrade` goes on from there."
+            if isinstance(error, Stopped):
+                error.message = f"{error.message}. {stands}"
+            elif "`tdm-seed upgrade` goes on" not in (error.hint or ""):
+                error.hint = f"{error.hint} {stands}" if error.hint else stands
+        raise
+
+
+def complete(session: Session, entries: Sequence[Applied]) -> None:
+    """Restart numbering where that could not be part of the emptying's transaction, since it commits by itself.
+
+    Called behind the emptying, and by the next upgrade in case that never came to it: it can be repeated at will, for
+    such databases never hand out a number below one that is in use.
+
+    Raises:
+        Locked: somebody uses one of the tables.
+    """
+    if not entries or not ends(entries[-1]) or session.dialect.transactional_ddl:
+        return
+    try:
+        with session.translated(), session.dialect.transaction(session.connection, write=True):
+            kept = entries[-1].note.get("kept", [])
+            left = set(map(str, kept)) if isinstance(kept, list) else set()
+            _restart(session, [name for name in content.tables(session) if name not in left])
+    except Locked as error:
+        raise Locked(
+            f"the tables are emptied, but their numbers cannot begin anew: {error.message}",
+            hint="Somebody uses one of them. `tdm-seed upgrade` goes on when they are done.",
+        ) from error
+
+
+def _restart(session: Session, names: Iterable[str], going_on: Collection[str] = ()) -> None:
+    for name in names:
+        table = session.schema.table(name)
+        if session.dialect.numbered(table) is not None:
+            session.dialect.restart_identity(session.connection, table, going_on)
+
+
+def _entry(session: Session, emptying: Emptying, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:
+    environment = session.environment
+    kept = [each.table for each in emptying.kept]
+    return Applied(
+        seed=EVERY_SEED,
+        layer=Layer.REFERENCE,
+        state=State.RESET,
+        checksum="",
+        environment=environment.name,
+        schema_heads=heads,
+        random_seed=environment.random_seed,
+        clock=now,
+        volumes={},
+        changes=Changes(inserted=emptying.restored, deleted=emptying.rows),
+        started_at=started,
+        duration_ms=round((datetime.now(UTC) - started).total_seconds() * 1000),
+        applied_by=session.applied_by,
+        tool_version=session.tool_version,
+        note={"kept": kept} if kept else {},
+    )
