@@ -62,7 +62,8 @@ def main(name: str, db: str | None, rows: int | None, repeat: int, json_file: Pa
 def _on(database: str, benchmark: cases.Benchmark, rows: int, repeat: int) -> Iterator[Result]:
     """Run every case of a benchmark on one database, and show each result as it comes."""
     told: set[str] = set()
-    with databases.scratch() as folder, databases.empty_database(database, folder) as (url, runs_on):
+    settings = benchmark.settings(database)
+    with databases.scratch() as folder, databases.empty_database(database, folder, settings) as (url, runs_on):
         for case in benchmark.cases(Place(database, url, folder, rows)):
             for result in sittings(case, database, repeat):
                 click.echo("\n".join([show.line(result), *show.details(case, result)]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,10 +25,11 @@ def scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def empty_database(name: str, folder: Path) -> Iterator[tuple[str, str]]:
+def empty_database(name: str, folder: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Give the URL of an empty database, and what it runs on; a server is stopped at the end.
 
-    None waits for the disk: servers are set up as for the tests, and a file is in the folder that was given.
+    None waits for the disk: servers are set up as for the tests, but for ``settings`` of their own, and a file is in
+    the folder that was given.
 
     Raises:
         MissingServer: there is none to start.
@@ -36,5 +37,5 @@ def empty_database(name: str, folder: Path) -> Iterator[tuple[str, str]]:
     if name == "sqlite":
         yield f"sqlite:///{folder / 'benchmark.db'}", sqlite3.sqlite_version
         return
-    with servers.start(name) as server, throwaway(server) as url:
+    with servers.start(name, settings=settings) as server, throwaway(server) as url:
         yield url, server.version

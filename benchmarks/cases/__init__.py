@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -31,6 +31,11 @@ class Benchmark:
     def cases(self, place: Place) -> Iterator[Case]:
         """Give its cases one after the other; what one needs is set up when it is its turn."""
         return self.module.cases(place)
+
+    def settings(self, database: str) -> Mapping[str, str]:
+        """Give what the server must be set to, by its own names: ``SETTINGS`` of the module, for each database."""
+        found: Mapping[str, Mapping[str, str]] = getattr(self.module, "SETTINGS", {})
+        return found.get(database, {})
 
 
 def names() -> tuple[str, ...]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import make_url
 
+from tdm_seed.engine import Progress
 from tdm_seed.errors import DatabaseError, Locked
 from tdm_seed.testing.servers import Server
 from tdm_seed.testing.servers.launch import administrator
@@ -138,6 +142,37 @@ def test_somebody_else_who_is_connected_is_named_and_left_alone(
                 with pytest.raises(sa.exc.OperationalError):
                     other.exec_driver_sql("SELECT 1")
                 other.invalidate()
+    assert [1, 2] == play.items()
+
+
+def test_who_waits_for_a_restore_is_not_connected_to_what_it_replaces(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """A second one is out of the way until the first has done, and then restores."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+        store, claim = seeder._session.store(), seeder._session.claim()
+    play.sql("DELETE FROM item")
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = %(name)s AND application_name LIKE 'tdm-seed %%'"
+    told = threading.Event()
+
+    class Waiting(Progress):
+        def waiting(self, who: str) -> None:
+            told.set()
+
+    with play.seeder(progress=Waiting()) as waits, ThreadPoolExecutor(1) as beside:
+        with store.lock(claim), administrator(postgresql_server.url) as admin:
+            restored = beside.submit(waits.restore, confirmed=True)
+            assert told.wait(10)
+            until = time.monotonic() + 5
+            while (left := admin.exec_driver_sql(connected, {"name": store.database}).scalar_one()) == 1:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            assert (0, []) == (left, play.items())
+        assert restored.result(30).snapshot.complete
+        assert () == waits.plan().steps
     assert [1, 2] == play.items()
 
 

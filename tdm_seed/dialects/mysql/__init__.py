@@ -21,6 +21,7 @@ from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, rebuild,
 from tdm_seed.dialects.mysql import columns as columnar
 from tdm_seed.dialects.mysql.copies import Copies
 from tdm_seed.dialects.mysql.errors import translate
+from tdm_seed.dialects.mysql.rewinds import Rewinds
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.throwaway import MARK
@@ -44,7 +45,7 @@ _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 _PATIENCE = 1
 
 
-class MySQL(Dialect, Copies):
+class MySQL(Rewinds, Dialect, Copies):
     """MySQL 8 and MariaDB 10.6 and later."""
 
     name: ClassVar[str] = "mysql"

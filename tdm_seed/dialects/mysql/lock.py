@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
+import pymysql
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import HeldLock
+from tdm_seed.dialects.mysql.binlog import ask
 from tdm_seed.dialects.waiting import Claim, poll
 from tdm_seed.errors import Locked
+
+#: Where a connection notes the lock that it has taken inside a transaction.
+_TAKEN = "tdm_seed_lock_taken"
 
 
 class _NamedLock:
@@ -41,26 +46,18 @@ def run_lock(connection: Connection, claim: Claim) -> Iterator[HeldLock]:
     no other session, and connection attributes need the performance schema, which MariaDB leaves off. So the holder
     writes its name beside that number into the table ``<history table>_lock``, unless it is a dry run.
     """
-    database = connection.execute(sa.text("SELECT DATABASE()")).scalar()
-    name = "tdm-seed:" + blake2b(f"{database}:{claim.key}".encode(), digest_size=16).hexdigest()
-    schema, _, history = claim.key.rpartition(".")
-    names = sa.table(f"{history}_lock", sa.column("connection"), sa.column("holder"), schema=schema or None)
-    take, free = sa.text("SELECT GET_LOCK(:name, 0)"), sa.text("SELECT RELEASE_LOCK(:name)")
-    holds = sa.text("SELECT IS_USED_LOCK(:name)")
+    name, names = _name(connection, claim), _names(claim)
+    free = sa.text("SELECT RELEASE_LOCK(:name)")
 
     def attempt() -> bool:
-        got = bool(connection.execute(take, {"name": name}).scalar())
+        got = _taken(connection, name)
         connection.rollback()
         return got
 
     def who() -> str:
-        number = connection.execute(holds, {"name": name}).scalar()
-        try:
-            found = connection.execute(sa.select(names.c.holder).where(names.c.connection == number)).scalar()
-        except sa.exc.DBAPIError:  # no such table yet, or not for this user
-            found = None
+        found = _who(connection, name, names)
         connection.rollback()
-        return str(found or f"connection {number} of the server")
+        return found
 
     poll(claim, attempt, who)
     try:
@@ -73,6 +70,48 @@ def run_lock(connection: Connection, claim: Claim) -> Iterator[HeldLock]:
                 connection.rollback()
                 connection.execute(free, {"name": name})
                 connection.rollback()
+
+
+def take(connection: Connection, claim: Claim) -> None:
+    """Take the lock inside a transaction, which goes on, until ``let_go``. Nobody is told who holds it.
+
+    Raises:
+        Locked: it was not to be had in time.
+    """
+    name, names = _name(connection, claim), _names(claim)
+    poll(claim, lambda: _taken(connection, name), lambda: _who(connection, name, names))
+    connection.info[_TAKEN] = name
+
+
+def let_go(connection: Connection) -> None:
+    """Free the lock that ``take`` took, if it did."""
+    name = connection.info.pop(_TAKEN, None)
+    if name is not None and not connection.closed and not connection.invalidated:
+        with suppress(pymysql.Error):  # the server has cut the connection, and freed the lock with it
+            ask(connection, [f"DO RELEASE_LOCK('{name}')"])
+
+
+def _name(connection: Connection, claim: Claim) -> str:
+    database = connection.dialect.default_schema_name
+    return "tdm-seed:" + blake2b(f"{database}:{claim.key}".encode(), digest_size=16).hexdigest()
+
+
+def _names(claim: Claim) -> sa.TableClause:
+    schema, _, history = claim.key.rpartition(".")
+    return sa.table(f"{history}_lock", sa.column("connection"), sa.column("holder"), schema=schema or None)
+
+
+def _taken(connection: Connection, name: str) -> bool:
+    return bool(ask(connection, [f"SELECT GET_LOCK('{name}', 0)"])[0][0][0])
+
+
+def _who(connection: Connection, name: str, names: sa.TableClause) -> str:
+    number = connection.execute(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name}).scalar()
+    try:
+        found = connection.execute(sa.select(names.c.holder).where(names.c.connection == number)).scalar()
+    except sa.exc.DBAPIError:  # no such table yet, or not for this user
+        found = None
+    return str(found or f"connection {number} of the server")
 
 
 def _write(connection: Connection, names: sa.TableClause, holder: str) -> None:

@@ -1,0 +1,109 @@
+"""Keeping the rows of tables as they are, in a database beside, and where the binlog stood then."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pymysql
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.mysql import binlog, mark, places
+from tdm_seed.dialects.mysql.binlog import Anchor, Position, ask
+from tdm_seed.dialects.mysql.definitions import quoted, run
+from tdm_seed.dialects.mysql.lenience import lenient
+from tdm_seed.dialects.mysql.mark import Mark
+from tdm_seed.dialects.rewinding import Kept, Scope
+from tdm_seed.errors import DatabaseError
+
+
+def keep(connection: Connection, scope: Scope, content: Kept) -> None:
+    """Copy the rows while nobody may write, and write the mark, which the caller commits."""
+    let_go(connection)
+    name = mark.beside(connection)
+    found = places.read(connection, scope.tables)
+    reached = places.reach(connection, found)
+    with lenient(connection):
+        try:
+            anchor = _make(connection, name, found)
+            numbers, position = _copy(connection, name, found)
+        except Exception:
+            connection.exec_driver_sql("ROLLBACK")
+            with suppress(sa.exc.DBAPIError, pymysql.Error, DatabaseError):
+                let_go(connection)
+            raise
+        if found:
+            connection.execute(
+                sa.text(f"INSERT INTO {quoted(name)}.place VALUES (:number, :name, :counter, :shape)"),
+                [
+                    {
+                        "number": place.number,
+                        "name": place.name,
+                        "counter": (numbers[place.name] or 1) if place.counts else None,
+                        "shape": places.written(place),
+                    }
+                    for place in found
+                ],
+            )
+        mark.write(connection, name, Mark(content, 0, anchor, position, reached))
+
+
+def _make(connection: Connection, name: str, found: list[places.Place]) -> Anchor:
+    run(connection, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    for place in found:
+        run(connection, f"CREATE TABLE {quoted(name)}.{place.copy} LIKE {quoted(place.name)}")
+    run(
+        connection,
+        f"CREATE TABLE {quoted(name)}.place (number INT PRIMARY KEY, name VARCHAR(64) NOT NULL, "
+        "counter BIGINT UNSIGNED, shape LONGTEXT NOT NULL) ENGINE=InnoDB",
+    )
+    start = mark.where(ask(connection, [binlog.here(connection)])[0])
+    text = mark.definition(name)
+    run(connection, text)
+    try:
+        return binlog.anchored(connection, start, text)
+    except binlog.Lost as lost:
+        raise DatabaseError(
+            f"rows cannot be kept to go back to: {lost}", hint="A reset empties the database."
+        ) from lost
+
+
+def _copy(connection: Connection, name: str, found: list[places.Place]) -> tuple[dict[str, int | None], Position]:
+    """Copy with all tables locked: whoever has written is in the binlog, and nobody else gets in.
+
+    One number is set to what it is, which proves that this user may set them back.
+    """
+    numbers = {row[0]: row[1] for row in ask(connection, [*mark.live(connection), mark.NUMBERS])[-1]}
+    if counting := next((place.name for place in found if place.counts), None):
+        run(connection, f"ALTER TABLE {quoted(counting)} AUTO_INCREMENT = {numbers[counting] or 1}")
+    try:
+        if found:
+            locks = (f"{quoted(each.name)} READ, {quoted(name)}.{each.copy} WRITE" for each in found)
+            run(connection, f"LOCK TABLES {', '.join(locks)}")
+        for place in found:
+            columns = ", ".join(quoted(column) for column, _ in place.columns)
+            run(
+                connection,
+                f"INSERT INTO {quoted(name)}.{place.copy} ({columns}) SELECT {columns} FROM {quoted(place.name)}",
+            )
+        _, status, rows = ask(connection, ["COMMIT", binlog.here(connection), mark.NUMBERS])
+    finally:
+        if not connection.invalidated:
+            run(connection, "UNLOCK TABLES")
+    return {row[0]: row[1] for row in rows}, mark.where(status)
+
+
+def let_go(connection: Connection) -> None:
+    """Drop the database of ours, the mark first.
+
+    Raises:
+        DatabaseError: somebody else has put something into it.
+    """
+    name = mark.beside(connection)
+    if connection.scalar(
+        sa.text("SELECT 1 FROM information_schema.schemata WHERE schema_name = :name"), {"name": name}
+    ):
+        if other := mark.stranger(connection):
+            raise DatabaseError(other, hint="Drop or rename it.")
+        run(connection, f"DROP TABLE IF EXISTS {quoted(name)}.{mark.MARK}")
+        run(connection, f"DROP DATABASE {quoted(name)}")

@@ -1,0 +1,57 @@
+"""Putting back what was written, as the contract asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import Connection
+
+from tdm_seed.dialects.mysql import hindrances, keeping, lock, rewind
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Transactions
+from tdm_seed.dialects.waiting import Claim
+
+
+class Rewinds(Rewinding):
+    """The server's binlog notes which tables are written, by whomever; the rows are in a database beside."""
+
+    def keeping_hindrance(self, connection: Connection, scope: Scope) -> str | None:
+        """Name what the server, this user, or the tables lack."""
+        return hindrances.hindrance(connection, scope)
+
+    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
+        """Copy all rows beside; whoever writes a table is waited for, at most a minute."""
+        keeping.keep(connection, scope, content)
+
+    def kept(self, connection: Connection) -> Kept | None:
+        """Read what is kept, unless the binlog since then is gone."""
+        found = rewind.look(connection)
+        return None if found.lost else found.content
+
+    def let_go(self, connection: Connection) -> None:
+        """Drop the copies."""
+        keeping.let_go(connection)
+
+    def written(self, connection: Connection) -> bool:
+        """Ask for the end of the binlog and for all numbers at once; what is found is where ``rewind`` begins."""
+        found = connection.info[rewind.FOUND] = rewind.look(connection)
+        return bool(found)
+
+    @contextmanager
+    def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
+        """Set numbers back behind the transaction, since that commits, and let others run."""
+        connection.info.pop(rewind.MOVES, None)
+        try:
+            with self.transaction(connection, write=True):
+                yield
+            rewind.renumber(connection)
+        finally:
+            lock.let_go(connection)
+
+    def hold(self, connection: Connection, claim: Claim) -> None:
+        """Take the run's lock on the very connection, and leave no name: that would be a statement that commits."""
+        lock.take(connection, claim)
+
+    def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
+        """Put back the tables that were written, and all numbers that have moved."""
+        return rewind.run(connection, reached)
