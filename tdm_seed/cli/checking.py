@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tdm_seed.cli.options import Options, common
 
+if TYPE_CHECKING:
+    from tdm_seed.cli.live import Live
+    from tdm_seed.engine.check import Checked
+
 
 @click.command()
+@click.option("--each", is_flag=True, help="Also load every scenario alone, and all in reverse order.")
 @common
-def check(options: Options) -> int:
+def check(options: Options, each: bool) -> int:
     """Try the seeds of an environment on an empty database.
 
     Migrates to the newest revision, applies, verifies; then a second upgrade must apply nothing, repeatable seeds must
     change no row when they run again, and seeds that run once must go down and up to the same content. Every problem
     is told, and the exit code is that of the first.
 
-    Without --url, an environment on SQLite is tried in a new file that is removed afterwards. Any other database must
-    be named, must be empty, and is left as the check used it. Without Alembic, it must hold the tables and no rows.
+    Without --url it makes that database beside the environment's, or in a file of its own, and drops it afterwards. One
+    that is named must be empty, and is left as the check used it. Without Alembic, it must hold the tables and no rows.
     """
-    from tdm_seed.cli import output, payload, render
+    from tdm_seed.cli import output, payload
     from tdm_seed.cli.live import Live
 
     begun = time.monotonic()
-    with _throwaway(options) as options, Live(options) as live, options.seeder(live) as seeder:
-        done = seeder.check()
+    with Live(options) as live, _throwaway(options, live) as options, options.seeder(live) as seeder:
+        done = seeder.check(each=each)
         root = seeder.environment.project.root
         problems = [problem.below(root) for problem in done.problems]
         said: dict[str, Any] = {
@@ -40,7 +43,9 @@ def check(options: Options) -> int:
             "environment": seeder.environment.name,
             "database": seeder.database,
             "seeds": done.seeds,
-            "problems": [payload.error(each)["error"] for each in problems],
+            "scenarios": [vars(scenario) | {"needs": list(scenario.needs)} for scenario in done.scenarios],
+            "reverse": done.reverse,
+            "problems": [payload.error(problem)["error"] for problem in problems],
             "remarks": list(done.remarks),
             "duration_ms": round((time.monotonic() - begun) * 1000),
         }
@@ -52,30 +57,36 @@ def check(options: Options) -> int:
     if not options.quiet:
         for remark in done.remarks:
             output.say(f"Remark: {remark}")
-        found = render.count(len(problems), "problem") if problems else "no problem"
-        output.say(f"{render.count(done.seeds, 'seed')} of {said['environment']} checked: {found}.")
+        output.say(_summary(said["environment"], done))
     return done.exit_code
 
 
+def _summary(environment: str, done: Checked) -> str:
+    """Say in a line what was tried, and whether it holds."""
+    from tdm_seed.cli.render import count
+
+    found = count(len(done.problems), "problem") if done.problems else "no problem"
+    alone = f", {count(len(done.scenarios), 'scenario')} alone" if done.scenarios else ""
+    reverse = " and in reverse order" if done.reverse else ""
+    return f"{count(done.seeds, 'seed')} of {environment} checked{alone}{reverse}: {found}."
+
+
 @contextmanager
-def _throwaway(options: Options) -> Iterator[Options]:
-    """Give a file of its own to a check that was not told where to work, if the database is a file."""
-    from tdm_seed import dialects
-    from tdm_seed.environments import resolve_url
-    from tdm_seed.errors import UsageError
+def _throwaway(options: Options, live: Live) -> Iterator[Options]:
+    """Give a database of its own to a check that was not told where to work."""
+    from tdm_seed.engine.throwaway import throwaways
+    from tdm_seed.errors import TdmSeedError
 
     if options.url is not None:
         yield options
         return
-    dialect, url = dialects.resolve(resolve_url(options.environment()))
-    if dialect.file(url) is None:
-        raise UsageError(
-            "check works on an empty database, and which one was not said",
-            hint="Say --url with one that may be thrown away.",
-        )
-    with tempfile.TemporaryDirectory(prefix="tdm-seed-") as folder:
-        place = url.set(database=str(Path(folder) / "check.db"), query={})
-        yield replace(options, url=place.render_as_string(hide_password=False))
+    environment = options.environment()
+    try:
+        with throwaways(environment, timeout=options.lock_timeout, progress=live) as databases:
+            yield replace(options, url=databases.new().render_as_string(hide_password=False))
+    except TdmSeedError as error:
+        error.below(environment.project.root)
+        raise
 
 
 COMMANDS = (check,)

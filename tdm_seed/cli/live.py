@@ -34,6 +34,7 @@ class Live(Progress):
         self._table = ""
         self._since, self._begun = 0.0, 0
         self._said = 0.0
+        self._part = ""
 
     def __enter__(self) -> Self:
         if not self._silent and sys.stderr.isatty():
@@ -71,7 +72,7 @@ class Live(Progress):
 
     def migrated(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         """Say where the schema was moved."""
-        if not self._silent and before != after:
+        if not (self._silent or self._part) and before != after:
             at = ", ".join(before) or "an empty schema"
             say(f"Migrated from {at} to {', '.join(after)}.", err=True)
 
@@ -80,9 +81,17 @@ class Live(Progress):
         if self._status is not None:
             self._status.update(f"Emptied {tables:,} tables of {rows:,} rows")
 
+    def trying(self, what: str) -> None:
+        """Show which part of a check begins."""
+        self._part = f"{what}: "
+        if self._status is not None:
+            self._status.update(what)
+        if self._verbose:
+            say(f"Trying {what}", err=True)
+
     def started(self, step: Step, place: int, total: int) -> None:
         """Show the seed that begins."""
-        self._running, self._table = f"[{place}/{total}] {step.seed.revision}", ""
+        self._running, self._table = f"{self._part}[{place}/{total}] {step.seed.revision}", ""
         self._said = time.monotonic()
         if self._status is not None:
             self._status.update(self._running)

@@ -18,6 +18,7 @@ from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.rewinding import Rewinding
 from tdm_seed.dialects.snapshots import Snapshots
 from tdm_seed.dialects.statements import Statement, split
+from tdm_seed.dialects.throwaway import Throwaways
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.dialects.wording import plain
 from tdm_seed.errors import TdmSeedError, UsageError
@@ -39,7 +40,7 @@ class HeldLock(Protocol):
         """
 
 
-class Dialect(Appending, Deferring, Emptying, Rewinding, Snapshots):
+class Dialect(Appending, Deferring, Emptying, Rewinding, Snapshots, Throwaways):
     """A database as tdm-seed needs it. Every method here is plain SQL; a dialect overrides what it does better."""
 
     #: The backend's name in URLs and the word for it in seeds.

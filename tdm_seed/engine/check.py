@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tdm_seed.engine import content
+from tdm_seed.engine import content, trials
+from tdm_seed.engine.repeating import changes_again, second_run
 from tdm_seed.errors import Protected, SeedError, TdmSeedError, UnsetVariable, VerificationFailed
 from tdm_seed.revisions.dependencies import Dependencies, dependencies
 from tdm_seed.revisions.resolve import select
 from tdm_seed.schema_version import DEFAULT_VERSION_TABLE
-from tdm_seed.values import Changes, Mode, Seed, State, StepResult
+from tdm_seed.values import Mode, Seed, State, StepResult
 
 if TYPE_CHECKING:
     from tdm_seed.engine.seeder import Seeder
@@ -23,11 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: ``problems`` fail it, ``remarks`` are worth knowing, ``seeds`` is how many were applied."""
+    """What a check found: ``problems`` fail it, ``remarks`` are worth knowing, ``seeds`` is how many were applied.
+
+    ``scenarios`` are those that were also loaded alone, and ``reverse`` tells whether all were in reverse order.
+    """
 
     seeds: int
     problems: tuple[TdmSeedError, ...]
     remarks: tuple[str, ...]
+    scenarios: tuple[trials.Alone, ...] = ()
+    reverse: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -35,16 +42,37 @@ class Checked:
         return self.problems[0].exit_code if self.problems else 0
 
 
-def run(seeder: Seeder, session: Session) -> Checked:
+def run(seeder: Seeder, session: Session, *, scenarios: bool = False) -> Checked:
     """Migrate, apply, verify, and try that each seed can be repeated; gives every problem, not only the first.
 
-    A failure that leaves nothing to go on with ends it. The database is left as the check used it.
+    A failure that leaves nothing to go on with ends it. The database is left as the check used it. With ``scenarios``
+    each of them is also loaded alone, and all in reverse order, on databases beside this one.
 
     Raises:
         Protected: the database is not empty, so nothing was tried.
     """
     migrate = session.schema_version is not None
     _refuse_what_is_there(seeder, session, migrate=migrate)
+    with trials.beginning(seeder, session, migrate=migrate) if scenarios else nullcontext() as others:
+        found, applied = _whole(seeder, session, migrate=migrate)
+        if others is None or applied is None:
+            return found
+        try:
+            tried = others.run(applied, found.problems)
+        except TdmSeedError as error:
+            return replace(found, problems=(*found.problems, error))
+    unsteady = (f"{table} holds other rows each time: {_UNSTEADY}" for table in tried.unsteady)
+    return Checked(
+        found.seeds,
+        (*found.problems, *tried.problems),
+        (*found.remarks, *unsteady),
+        tried.scenarios,
+        tried.reverse,
+    )
+
+
+def _whole(seeder: Seeder, session: Session, *, migrate: bool) -> tuple[Checked, list[StepResult] | None]:
+    """Check the seeds of the environment together; None is applied where that ended it."""
     problems: list[TdmSeedError] = []
     remarks: list[str] = []
     try:
@@ -53,7 +81,7 @@ def run(seeder: Seeder, session: Session) -> Checked:
     except TdmSeedError as error:
         if not (migrate or any(name not in session.history.own_tables for _, name in session.tables())):
             error.hint = f"No Alembic is known here that makes the tables. {_OWN_SCRIPT}"
-        return Checked(len(error.done), (*problems, error), tuple(remarks))
+        return Checked(len(error.done), (*problems, error), tuple(remarks)), None
     remarks += [f"{each.seed.revision} was not tried: {each.reason}" for each in seeder.plan().skipped]
     problems += [each.error for each in seeder.verify() if each.error]
     for steps in (_second_run, _again, _down_and_up):
@@ -62,9 +90,13 @@ def run(seeder: Seeder, session: Session) -> Checked:
         except TdmSeedError as error:
             problems.append(error)
             break
-    return Checked(len(applied), tuple(problems), tuple(remarks))
+    return Checked(len(applied), tuple(problems), tuple(remarks)), applied
 
 
+_UNSTEADY = (
+    "what is there depends on the moment, such as a default that reads the clock, so it was not compared between "
+    "orders. A seed that gives db.now makes it comparable"
+)
 _OWN_SCRIPT = "Run the script that does in a database that may be thrown away, and name that with --url."
 
 
@@ -141,12 +173,7 @@ def _wanted_by(seeder: Seeder, graph: Dependencies, environment: Environment) ->
 
 
 def _second_run(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -> Iterator[TdmSeedError]:
-    """A second upgrade applies nothing but what always runs, and that changes nothing."""
-    for result in seeder.upgrade():
-        if result.seed.mode is not Mode.ALWAYS:
-            yield SeedError("a second upgrade ran it once more", seed=result.seed.revision)
-        elif result.changes:
-            yield _changes_again(result)
+    yield from second_run(seeder.upgrade())
 
 
 def _again(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -> Iterator[TdmSeedError]:
@@ -157,22 +184,13 @@ def _again(seeder: Seeder, applied: Sequence[StepResult], _remarks: list[str]) -
     before = seeder.digest()
     results = seeder.upgrade(again=repeatable)
     wrong = [result for result in results if result.changes and result.seed.mode is not Mode.ALWAYS]
-    yield from map(_changes_again, wrong)
+    yield from map(changes_again, wrong)
     uncounted = [result.seed.revision for result in results if not result.counted]
     if uncounted and not wrong and seeder.digest() != before:
         yield SeedError(
             f"running {', '.join(uncounted)} again changed rows, so it is not idempotent",
             hint="Which rows is not counted, but the digest of the tables is another.",
         )
-
-
-def _changes_again(result: StepResult) -> SeedError:
-    tables = ", ".join(f"{name} {each}" for name, each in result.tables.items() if each != Changes())
-    return SeedError(
-        f"running it again changed rows ({tables or result.changes}), so it is not idempotent",
-        seed=result.seed.revision,
-        hint="Use db.upsert, or INSERT … WHERE NOT EXISTS; or say `mode: once` if its rows are to be touched once.",
-    )
 
 
 def _down_and_up(seeder: Seeder, applied: Sequence[StepResult], remarks: list[str]) -> Iterator[TdmSeedError]:

@@ -28,6 +28,9 @@ class Progress:
     def drifted(self, drift: Drift) -> None:
         """Files and history disagree, and the run goes on without touching it."""
 
+    def trying(self, what: str) -> None:
+        """A check begins to load scenarios on a database of its own: which, and in which order."""
+
     def loaded(self, table: str, rows: int, expected: int | None) -> None:
         """A load has taken so many rows so far, of about so many where that is known; several times a second."""
 

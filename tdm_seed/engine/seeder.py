@@ -143,15 +143,16 @@ class Seeder(Snapshotting, Resetting):
             now = clock(self.environment, entries)
             return self._keep(Promise(self._session, lock, now, heads, states(entries), last_reset(entries)), steps)
 
-    def check(self) -> check.Checked:
+    def check(self, *, each: bool = False) -> check.Checked:
         """Try the seeds on this database, which must be empty, and give every problem.
 
-        Without Alembic, which would make them, it may hold tables that are empty.
+        Without Alembic, which would make them, it may hold tables that are empty. ``each`` also loads every scenario
+        alone, and all in reverse order, on databases that are made beside this one and dropped again.
 
         Raises:
             Protected: it holds more, so nothing was tried.
         """
-        return check.run(self, self._session)
+        return check.run(self, self._session, scenarios=each)
 
     def stamp(self, targets: Iterable[str] = ()) -> list[StepResult]:
         """Record what is pending, or the named seeds and what they need, as there already; run nothing.

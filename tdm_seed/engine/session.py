@@ -39,6 +39,11 @@ def _user() -> str:
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
+def application() -> str:
+    """Say what a server's list of sessions shows of us."""
+    return f"tdm-seed {socket.gethostname()[:40]} pid {os.getpid()}"
+
+
 @dataclass
 class Session:
     """What every command of a Seeder works with, from the first connection until it is closed."""
@@ -113,7 +118,7 @@ class Session:
     @property
     def application(self) -> str:
         """What a server's list of sessions shows."""
-        return f"tdm-seed {socket.gethostname()[:40]} pid {os.getpid()}"
+        return application()
 
     def _connect(self, url: URL) -> None:
         try:

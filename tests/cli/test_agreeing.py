@@ -95,11 +95,11 @@ TABLES = """
 
 
 def test_check_wants_to_be_told_which_database(project: Small, tool: Tool) -> None:
-    """One that is not empty is left alone; one that is no file must be named."""
+    """One that is not empty is left alone; where none can be made, one must be named."""
     tool("upgrade")
     said = tool("check", "--url", f"sqlite:///{project.root}/dev.db")
     assert (7, "") == (said.code, said.out)
     assert "check needs a database whose tables are empty" in said.err
-    project.write("seeds/environments/server.toml", 'url = "postgresql://db.example/shop"\n')
+    project.write("seeds/environments/server.toml", 'url = "oracle://db.example/shop"\n')
     said = tool("check", "--env", "server")
     assert (2, True) == (said.code, "--url" in said.err)

@@ -89,7 +89,7 @@ RUN = {
     "upgrade": "upgrade --again countries --dry-run",
     "relabel": "stamp --environment dev",
     "repair": "repair",
-    "check": "check --env test",
+    "check": "check --env test --each",
     "reset": "reset --env test",
     "snapshot": "upgrade --migrate --env test --quiet && tdm-seed snapshot save --env test",
     "snapshots": "snapshot list --env test",

@@ -24,6 +24,7 @@ from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.mysql.rewinds import Rewinds
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
+from tdm_seed.dialects.throwaway import MARK
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import SeedError, TdmSeedError
 
@@ -313,6 +314,10 @@ class MySQL(Rewinds, Dialect, Copies):
         schemas = {table.schema for table in (*tables, *grown)}
         others = self.other_schemas(connection) if tables else ()
         orphans.find(connection, tables, self.foreign_keys(connection, {*schemas, *others}), grown)
+
+    def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
+        """Name the table by which a database is known that is thrown away."""
+        return [MARK]
 
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the databases of the server whose tables point into this one, as far as the user may see them."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.snapshots import Snapshots, Store
+from tdm_seed.dialects.throwaway import Databases, Throwaways
+from tdm_seed.dialects.waiting import Claim
 
 
 class _Reaching(Protocol):
@@ -16,7 +19,7 @@ class _Reaching(Protocol):
     def engine(self, url: URL, application: str) -> Engine: ...
 
 
-class Copies(Snapshots):
+class Copies(Snapshots, Throwaways):
     """Databases beside the one at hand. DDL commits, so a restore is no transaction, and is gone on with."""
 
     takes_snapshots: ClassVar[bool] = True
@@ -29,6 +32,14 @@ class Copies(Snapshots):
 
         name: str = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
         return Siblings(self.engine(url, application), name, reached)
+
+    @contextmanager
+    def throwaways(self: _Reaching, url: URL, application: str, claim: Claim) -> Iterator[Databases]:
+        """Make databases on the same server."""
+        from tdm_seed.dialects.mysql.throwaway import Neighbours
+
+        with Neighbours.alive(lambda place: self.engine(place, application), url) as made:
+            yield made
 
     def cut_off(self, connection: Connection) -> bool:
         """Look for the table that is there as long as a restore is not ended."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.snapshots import Snapshots, Store
+from tdm_seed.dialects.throwaway import Databases, Throwaways, new_run
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, TdmSeedError
 
@@ -27,7 +29,7 @@ class _Reaching(Protocol):
     def engine(self, url: URL, application: str) -> Engine: ...
 
 
-class Copies(Snapshots):
+class Copies(Snapshots, Throwaways):
     """Template databases; nobody may be connected to a database that is copied or replaced."""
 
     takes_snapshots: ClassVar[bool] = True
@@ -55,6 +57,19 @@ class Copies(Snapshots):
     def end_swap(self: _Reaching, url: URL, application: str, claim: Claim) -> None:
         """Rename what stands beside it."""
         _templates(self.engine, url, str(url.database), application).end_swap(claim)
+
+    @contextmanager
+    def throwaways(self: _Reaching, url: URL, application: str, claim: Claim) -> Iterator[Databases]:
+        """Ask for the database's name only where it stands in a file or a variable."""
+        from tdm_seed.dialects.postgresql.throwaway import Throwaway
+
+        name = url.query.get("dbname", url.database)
+        if name is None:
+            with self.engine(url, application).connect() as connection:
+                name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+        made = Throwaway(self.engine, url, str(name), application, new_run())
+        with made.alive(claim):
+            yield made
 
     def fingerprint(self, connection: Connection, own: Collection[str]) -> str:
         """Digest the catalogue's own columns."""

@@ -19,6 +19,11 @@ _WHO = sa.text(
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND l.classid::bigint = :class AND l.objid::bigint = :object"
 )
+#: In whichever database of the server.
+_HELD = sa.text(
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
+    "AND classid::bigint = :class AND objid::bigint = :object)"
+)
 _TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:first, :second)")
 _NAME = sa.text("SELECT set_config('application_name', :name, true)")
 
@@ -63,6 +68,12 @@ def take(connection: Connection, claim: Claim) -> None:
 
     poll(claim, attempt, who)
     connection.execute(_NAME, {"name": f"tdm-seed {claim.holder()}"})
+
+
+def held(connection: Connection, key: str) -> bool:
+    """Tell whether somebody on the server holds the lock of this key, from whichever database."""
+    first, second = numbers(key, "run")
+    return bool(connection.scalar(_HELD, {"class": first % 2**32, "object": second % 2**32}))
 
 
 @contextmanager

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.postgresql import swap
+from tdm_seed.dialects.postgresql.beside import Beside
 from tdm_seed.dialects.postgresql.lock import run_lock
 from tdm_seed.dialects.postgresql.sessions import alone
 from tdm_seed.dialects.postgresql.swap import BORN, literal, quoted
 from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
-
-#: Where one connects to make, rename or drop another database. The second is what a plain CREATE DATABASE copies, which
-#: fails while somebody is connected to it: only where the first is not to be had.
-_MAINTENANCE: Final = ("postgres", "template1")
-#: From this size on the server copies files, which costs two checkpoints but no WAL. Seen on 15.18 without fsync, the
-#: least of five: 7 MiB 62 ms by WAL and 56 by files, 23 MiB 121 and 101, 54 MiB 306 and 191, 164 MiB 301 and 97.
-FILES_FROM: Final = 24 << 20
 
 _KNOWN = sa.text(
     "SELECT datname, shobj_description(oid, 'pg_database') AS said, datconnlimit, "
@@ -37,20 +31,17 @@ _RIGHTS = sa.text(
 )
 
 
-class Templates:
+class Templates(Beside):
     """The store of a PostgreSQL server, for one of its databases."""
+
+    instead: ClassVar[str] = "`tdm-seed reset` does without."
 
     def __init__(
         self, engine: Callable[[URL, str], Engine], url: URL, database: str, application: str,
         reached: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._engine = engine
-        self._url = url.difference_update_query(["dbname"])
-        self._database = database
-        self._application = application
+        super().__init__(engine, url, database, application)
         self._reached = reached
-        self._engines: dict[str, Engine] = {}
-        self._working: Connection | None = None
 
     @property
     def database(self) -> str:
@@ -87,7 +78,7 @@ class Templates:
             alone(admin, self._database, force=force)
             self._drop(admin, name)
             size = admin.scalar(sa.select(sa.func.pg_database_size(self._database)))
-            self._copy(admin, self._database, int(size or 0), name)
+            self._copy(admin, self._database, int(size or 0), name, None, BORN)
             try:
                 self._reached("after copy")
                 with self._open(name) as copy:
@@ -109,7 +100,7 @@ class Templates:
             self._check_rights(admin)
             alone(admin, self._database, force=force)
             dress = swap.dress_of(admin, self._database)
-            self._copy(admin, snapshot.name, snapshot.size or 0, new, dress.owner)
+            self._copy(admin, snapshot.name, snapshot.size or 0, new, dress.owner, BORN)
             try:
                 self._reached("after copy")
                 with self._open(new) as copy:
@@ -157,17 +148,6 @@ class Templates:
             swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
             swap.run(admin, f"DROP DATABASE IF EXISTS {quoted(name)}")
 
-    def _copy(self, admin: Connection, source: str, size: int, name: str, owner: str | None = None) -> None:
-        """Create a database that is a copy; whether it is there at all and how it was born are one commit."""
-        strategy = ""
-        if (admin.dialect.server_version_info or (0,)) >= (15,):
-            strategy = f"STRATEGY {'file_copy' if size >= FILES_FROM else 'wal_log'} "
-        owned = f"OWNER {quoted(owner)} " if owner else ""
-        swap.run(
-            admin,
-            f"CREATE DATABASE {quoted(name)} WITH TEMPLATE {quoted(source)} {owned}{strategy}CONNECTION LIMIT {BORN}",
-        )
-
     def _check_rights(self, admin: Connection) -> None:
         found = admin.execute(_RIGHTS, {"name": self._database}).first()
         instead = "Without it, `tdm-seed reset` empties the database and seeds it again."
@@ -181,42 +161,3 @@ class Templates:
                 f"the database {self._database!r} belongs to {found.owner!r}, and only an owner may copy or replace it",
                 hint=f"Let an administrator run: GRANT {quoted(found.owner)} TO {quoted(found.rolname)}. {instead}",
             )
-
-    def _at(self, database: str) -> Engine:
-        """Make one engine for each database: its first connection asks the server five things about itself."""
-        if database not in self._engines:
-            self._engines[database] = self._engine(self._url.set(database=database), self._application)
-        return self._engines[database]
-
-    @contextmanager
-    def _open(self, database: str) -> Iterator[Connection]:
-        engine = self._at(database)
-        with engine.connect() as connection:
-            yield connection
-            connection.commit()
-
-    @contextmanager
-    def _admin(self) -> Iterator[Connection]:
-        """Be connected to where other databases are made, each statement by itself."""
-        if self._working is not None:
-            yield self._working
-            return
-        with self._maintenance().execution_options(isolation_level="AUTOCOMMIT") as admin:
-            yield admin
-
-    def _maintenance(self) -> Connection:
-        """Connect to the first of these databases that lets us in.
-
-        Raises:
-            DatabaseError: none lets us in.
-        """
-        refused: Any = None
-        for name in (each for each in _MAINTENANCE if each != self._database):
-            try:
-                return self._at(name).connect()
-            except sa.exc.DBAPIError as error:
-                refused = error
-        raise DatabaseError(
-            f"a database to work from is wanted, and neither {' nor '.join(_MAINTENANCE)} lets this role in",
-            hint="GRANT CONNECT ON DATABASE postgres to it; `tdm-seed reset` does without.",
-        ) from refused

@@ -101,6 +101,10 @@ class Dress:
         statements = [*self.statements, f"COMMENT ON DATABASE {_HERE} IS {literal(said)}"]
         run(admin, "; ".join(statements).replace(_HERE, quoted(new)))
 
+    def statements_for(self, new: str) -> tuple[str, ...]:
+        """Give the statements that grant and set, for a database of this name."""
+        return tuple(statement.replace(_HERE, quoted(new)) for statement in self.statements)
+
 
 #: Stands in a statement for the database's name; no name and no value can hold it.
 _HERE: Final = "\0"

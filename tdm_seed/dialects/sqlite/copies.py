@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.snapshots import Snapshots, Store
+from tdm_seed.dialects.throwaway import Databases, Throwaways
+from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import UsageError
 
 _CATALOGUE: Final = sa.text(
@@ -27,7 +31,7 @@ class _Reaching(Protocol):
     def file(self, url: URL) -> Path | None: ...
 
 
-class Copies(Snapshots):
+class Copies(Snapshots, Throwaways):
     """Files that are written with SQLite's own backup, and written back over the open file."""
 
     takes_snapshots: ClassVar[bool] = True
@@ -45,6 +49,14 @@ class Copies(Snapshots):
                 hint="Give it a file, or let `tdm-seed reset` empty it and seed it again.",
             )
         return Files(lambda file: self.engine(url.set(database=str(file)), application), path, reached)
+
+    @contextmanager
+    def throwaways(self: _Reaching, url: URL, application: str, claim: Claim) -> Iterator[Databases]:
+        """Make files in a folder of their own, which the system clears of what is left there."""
+        from tdm_seed.dialects.sqlite.throwaway import Folder
+
+        with TemporaryDirectory(prefix="tdm-seed-") as folder:
+            yield Folder(Path(folder), url, self.file)
 
     def fingerprint(self, connection: Connection, own: Collection[str]) -> str:
         """Digest the statements that made everything."""

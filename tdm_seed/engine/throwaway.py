@@ -1,0 +1,44 @@
+"""Databases beside that of an environment, for as long as a check takes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tdm_seed.dialects import resolve
+from tdm_seed.dialects.throwaway import Databases
+from tdm_seed.dialects.waiting import Claim
+from tdm_seed.engine.progress import Progress
+from tdm_seed.engine.session import application
+from tdm_seed.environments import Environment, hosts, resolve_url
+from tdm_seed.errors import Protected
+
+
+@contextmanager
+def throwaways(environment: Environment, *, timeout: float = 60.0, progress: Progress) -> Iterator[Databases]:
+    """Make databases on the environment's server during the block; what is left at its end is dropped.
+
+    Those that another check has left when it was killed are dropped first, and no others.
+
+    Raises:
+        Protected: the environment does not list the host, or is protected, so that nothing is made on its server.
+        UsageError: none can be made there.
+        DatabaseError: no server, wrong password, no privilege.
+    """
+    text = resolve_url(environment)
+    hosts.check(environment, text)
+    dialect, url = resolve(text)
+    if environment.protected and dialect.file(url) is None and not dialect.in_memory(url):
+        raise Protected(
+            f"the environment {environment.name!r} is protected, so check makes no database on its server",
+            hint="Say --url with an empty one that may be thrown away.",
+            **environment.place("protected"),
+        )
+    claim = Claim("throwaways", socket.gethostname(), os.getpid(), timeout, progress.waiting)
+    try:
+        with dialect.throwaways(url, application(), claim) as databases:
+            yield databases
+    except dialect.driver_errors as error:
+        raise dialect.translate_error(error, url) from error
