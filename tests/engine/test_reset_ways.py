@@ -137,7 +137,7 @@ def test_a_snapshot_is_taken_where_rows_cannot_be(play: Playground) -> None:
     assert Way.CLONE is done.way
     assert seeded == state(play)
     assert ["applied"] * 3 + ["reset"] == [str(entry.state) for entry in play.history()]
-    assert (product(play) != "mysql") == done.keeps
+    assert done.keeps or product(play) == "mysql"
     does(play, WRITES)
     assert (Way.ROWS if done.keeps else Way.CLONE) is reset(play).way
     assert seeded == state(play)
@@ -160,7 +160,7 @@ def test_a_way_that_is_asked_for_is_taken_or_refused(play: Playground) -> None:
     """With the reason, and nothing is changed."""
     play.ran()
     before = play.content()
-    for way, why in ((Way.ROWS, "no rows|nothing here notes|binary log"), (Way.CLONE, "there is no snapshot")):
+    for way, why in ((Way.ROWS, "no rows|no binlog"), (Way.CLONE, "there is no snapshot")):
         with pytest.raises(UsageError, match=f"this database cannot go back by {way}: .*({why})"):
             reset(play, way=way)
     with pytest.raises(UsageError, match="--empty leaves the database empty, and --way clone brings rows back"):
