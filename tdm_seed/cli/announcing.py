@@ -11,7 +11,7 @@ from tdm_seed.cli.render import count
 if TYPE_CHECKING:
     from tdm_seed.cli.options import Options
     from tdm_seed.engine import Seeder
-    from tdm_seed.engine.rebuild import Emptying
+    from tdm_seed.engine.emptying import Emptying
 
 
 class Announcing(Live):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -13,6 +14,42 @@ from tdm_seed.graph import CycleError, order
 
 #: How often tables are emptied, or filled again, whose triggers write into one another.
 ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """A table that a reset empties: how many rows it holds, and how many of them are brought back."""
+
+    table: str
+    rows: int
+    restored: int = 0
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """A table that a reset leaves as it is, and why."""
+
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """What a reset would do. ``tables`` are those with rows, by name; ``notes`` say what a person should know."""
+
+    tables: tuple[Emptied, ...] = ()
+    kept: tuple[KeptTable, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows go, those that come back included."""
+        return sum(each.rows for each in self.tables)
+
+    @property
+    def restored(self) -> int:
+        """How many rows come back."""
+        return sum(each.restored for each in self.tables)
 
 
 def children_first(names: Collection[str], keys: Iterable[ForeignKey]) -> list[str]:

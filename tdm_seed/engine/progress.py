@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tdm_seed.values import Drift, Step, StepResult
 
 if TYPE_CHECKING:
-    from tdm_seed.engine.rebuild import Emptying
+    from tdm_seed.engine.emptying import Emptying
 
 
 class Progress:

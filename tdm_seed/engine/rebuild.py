@@ -9,47 +9,11 @@ from datetime import UTC, datetime
 
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine import baseline, content, reset_rules, restoring, staying, unbuilt
-from tdm_seed.engine.emptying import children_first, count, empty
+from tdm_seed.engine.emptying import Emptied, Emptying, KeptTable, children_first, count, empty
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import Locked, Stopped, TdmSeedError
 from tdm_seed.history import EVERY_SEED, ends
 from tdm_seed.values import Applied, Changes, Layer, State
-
-
-@dataclass(frozen=True)
-class Emptied:
-    """A table that a reset empties: how many rows it holds, and how many of them are brought back."""
-
-    table: str
-    rows: int
-    restored: int = 0
-
-
-@dataclass(frozen=True)
-class KeptTable:
-    """A table that a reset leaves as it is, and why."""
-
-    table: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Emptying:
-    """What a reset would do. ``tables`` are those with rows, by name; ``notes`` say what a person should know."""
-
-    tables: tuple[Emptied, ...] = ()
-    kept: tuple[KeptTable, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """How many rows go, those that come back included."""
-        return sum(each.rows for each in self.tables)
-
-    @property
-    def restored(self) -> int:
-        """How many rows come back."""
-        return sum(each.restored for each in self.tables)
 
 
 def look(session: Session, entries: Sequence[Applied]) -> Emptying:

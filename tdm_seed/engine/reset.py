@@ -11,9 +11,9 @@ from typing import Protocol
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.dialects.rewinding import Kept, Rewound
 from tdm_seed.dialects.snapshots import Snapshot
-from tdm_seed.engine import preflight, rebuild, reset_rules, rewinding
+from tdm_seed.engine import reset_rules, rewinding
 from tdm_seed.engine.clock import clock
-from tdm_seed.engine.rebuild import Emptying
+from tdm_seed.engine.emptying import Emptying
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots import Restored, restoring
 from tdm_seed.engine.snapshots.key import Key, key
@@ -105,6 +105,8 @@ class Resetting:
         course = _choose(self, entries, way, empty=empty, adopt=adopt)
         if course.way is not Way.REBUILD:
             return course
+        from tdm_seed.engine import rebuild
+
         with session.reading():
             return replace(course, emptying=rebuild.look(session, entries))
 
@@ -236,6 +238,8 @@ def _by_clone(seeder: _Seeder, course: Course, *, confirmed: bool, force: bool, 
 
 
 def _by_rebuild(seeder: _Seeder, course: Course, *, confirmed: bool, empty: bool, adopt: bool) -> ResetResult:
+    from tdm_seed.engine import preflight, rebuild  # and with them all that seeds are loaded by
+
     session = seeder._session
     with session.lock() as lock:
         heads, entries = session.schema_heads(), session.entries()

@@ -1,4 +1,4 @@
-"""The Seeder: every command of the tool as a method that returns values."""
+"""The Seeder: every command of the tool as a method that returns values, and that imports only what it needs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,9 @@ from typing import TYPE_CHECKING
 
 from tdm_seed.dialects import names as dialect_names
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.engine import (
-    baseline,
-    check,
-    digest,
-    downgrade,
-    label,
-    preflight,
-    rebuild,
-    repair,
-    rewinding,
-    status,
-    unbuilt,
-    verify,
-)
+from tdm_seed.engine import rewinding
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
-from tdm_seed.engine.promise import Promise
 from tdm_seed.engine.reset import Resetting
 from tdm_seed.engine.selection import selection
 from tdm_seed.engine.session import Session
@@ -40,6 +26,8 @@ from tdm_seed.revisions.plan import plan, sank
 from tdm_seed.values import Action, Applied, Circular, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
+    from tdm_seed.engine import check, digest, label, repair, status, verify
+    from tdm_seed.engine.promise import Promise
     from tdm_seed.environments import Environment
 
 
@@ -87,6 +75,8 @@ class Seeder(Snapshotting, Resetting):
 
     def plan(self, targets: Iterable[str] = (), *, again: Iterable[str] = ()) -> Plan:
         """Compute what ``upgrade`` would do, and write nothing."""
+        from tdm_seed.engine import unbuilt
+
         heads = self._session.schema_heads()
         entries = self._session.entries()
         found = self._plan(entries, heads, targets, again)
@@ -94,6 +84,8 @@ class Seeder(Snapshotting, Resetting):
 
     def refusal(self, found: Plan) -> TdmSeedError | None:
         """Say why ``upgrade`` would not carry out this plan as things stand, if it would not."""
+        from tdm_seed.engine import preflight
+
         try:
             preflight.check(self._session, found, self._session.entries(), self._session.schema_heads())
         except TdmSeedError as error:
@@ -120,6 +112,8 @@ class Seeder(Snapshotting, Resetting):
         Raises:
             TdmSeedError: the failed step; ``done`` holds the results before it, which stay, ``left`` what was not run.
         """
+        from tdm_seed.engine import unbuilt
+
         with self._session.lock(dry_run=dry_run) as lock:
             sunk = self._sunk() if migrate else frozenset()
             if migrate:
@@ -134,6 +128,9 @@ class Seeder(Snapshotting, Resetting):
         Raises:
             Protected: the environment is protected, and nobody has ``confirmed`` that rows go.
         """
+        from tdm_seed.engine import downgrade, preflight, unbuilt
+        from tdm_seed.engine.promise import Promise
+
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
             steps = downgrade.steps(self.seeds, entries, target)
@@ -152,6 +149,8 @@ class Seeder(Snapshotting, Resetting):
         Raises:
             Protected: it holds more, so nothing was tried.
         """
+        from tdm_seed.engine import check
+
         return check.run(self, self._session, scenarios=each)
 
     def stamp(self, targets: Iterable[str] = ()) -> list[StepResult]:
@@ -162,6 +161,9 @@ class Seeder(Snapshotting, Resetting):
         Raises:
             TdmSeedError: as ``upgrade``; the seeds before are recorded.
         """
+        from tdm_seed.engine import baseline, preflight, unbuilt
+        from tdm_seed.engine.promise import Promise
+
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
             targets = tuple(targets)
@@ -187,6 +189,8 @@ class Seeder(Snapshotting, Resetting):
 
     def plan_relabel(self, name: str) -> label.Relabelled:
         """Find out what ``relabel`` would do, and write nothing."""
+        from tdm_seed.engine import label
+
         return label.look(self._session, self._session.entries(), name)
 
     def relabel(self, name: str) -> label.Relabelled:
@@ -196,6 +200,8 @@ class Seeder(Snapshotting, Resetting):
             UsageError: there is no such environment, or no seed was ever applied.
             Protected: a protected environment may be on this host.
         """
+        from tdm_seed.engine import label, unbuilt
+
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
             unbuilt.before(self._session, lock, entries)
@@ -203,6 +209,8 @@ class Seeder(Snapshotting, Resetting):
 
     def plan_repair(self, targets: Iterable[str] = ()) -> tuple[repair.Repair, ...]:
         """Find out what ``repair`` would accept, and write nothing."""
+        from tdm_seed.engine import repair
+
         entries = self._session.entries()
         found = self._plan(entries, self._session.schema_heads(), (), ())
         return repair.choose(found, {seed.revision for seed in self.seeds}, targets)
@@ -213,6 +221,8 @@ class Seeder(Snapshotting, Resetting):
         Raises:
             UsageError: a name fits no such seed, or several; nothing was written.
         """
+        from tdm_seed.engine import repair, unbuilt
+
         with self._session.lock() as lock:
             heads, entries = self._session.schema_heads(), self._session.entries()
             found = self._plan(entries, heads, (), ())
@@ -224,6 +234,8 @@ class Seeder(Snapshotting, Resetting):
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
         """List what ``downgrade`` would revert, and write nothing; what it could not do is refused here, too."""
+        from tdm_seed.engine import downgrade, preflight
+
         entries = self._session.entries()
         steps = downgrade.steps(self.seeds, entries, target)
         preflight.check_downgrade(self._session, steps, entries, confirmed=True)
@@ -231,6 +243,8 @@ class Seeder(Snapshotting, Resetting):
 
     def status(self) -> status.Status:
         """Compare files and history, and write nothing."""
+        from tdm_seed.engine import status, unbuilt
+
         heads, entries = self._session.schema_heads(), self._session.entries()
         found = self._plan(entries, heads, (), ())
         with self._session.reading():
@@ -240,16 +254,22 @@ class Seeder(Snapshotting, Resetting):
 
     def history(self, seed: str | None = None) -> list[Applied]:
         """Read the history, oldest first, of all seeds or one."""
+        from tdm_seed.engine import status
+
         with self._session.reading():
             entries = self._session.history.entries(self._session.connection)
         return status.chosen(self.seeds, entries, seed)
 
     def verify(self, targets: Iterable[str] = ()) -> list[verify.Verified]:
         """Run ``verify`` of the applied seeds, take back whatever that writes, and tell which hold."""
+        from tdm_seed.engine import verify
+
         return verify.run(self._session, self.seeds, self._session.entries(), targets)
 
     def digest(self, tables: Iterable[str] = ()) -> list[digest.TableDigest]:
         """Digest the content of tables, independent of row order and of the database product."""
+        from tdm_seed.engine import digest
+
         return digest.run(self._session, self._session.entries(), tables)
 
     def _sunk(self) -> frozenset[str]:
@@ -267,6 +287,9 @@ class Seeder(Snapshotting, Resetting):
         dry_run: bool,
         sunk: frozenset[str] = frozenset(),
     ) -> list[StepResult]:
+        from tdm_seed.engine import baseline, preflight, rebuild, unbuilt
+        from tdm_seed.engine.promise import Promise
+
         heads, entries = self._session.schema_heads(), self._session.entries()
         found = self._plan(entries, heads, targets, again, sunk)
         for drift in found.drift:
