@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,9 +17,9 @@ from tdm_seed.engine.emptying import Emptying
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots import Restored, restoring
 from tdm_seed.engine.snapshots.key import Key, key
-from tdm_seed.environments import Environment
+from tdm_seed.engine.whole import Whole
 from tdm_seed.errors import DatabaseError, Locked, Protected, TdmSeedError, UsageError
-from tdm_seed.values import Applied, Plan, Seed, StepResult, Way
+from tdm_seed.values import Applied, StepResult, Way
 
 
 @dataclass(frozen=True)
@@ -63,25 +63,10 @@ class ResetResult:
         return bool(self.emptying.rows or self.rewound or self.restored or steps)
 
 
-class _Seeder(Protocol):
-    """What a Seeder is besides."""
+class _Resettable(Whole, Protocol):
+    """The Seeder, with what this part keeps in it."""
 
-    environment: Environment
-    _session: Session
     _known: tuple[Kept, datetime] | None
-
-    @property
-    def seeds(self) -> tuple[Seed, ...]: ...
-
-    def restore(self, *, confirmed: bool, force: bool, adopt: bool) -> Restored: ...
-
-    def _plan(
-        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
-    ) -> Plan: ...
-
-    def _upgrade(
-        self, lock: HeldLock, targets: Iterable[str], again: Iterable[str], dry_run: bool
-    ) -> list[StepResult]: ...
 
 
 class Resetting:
@@ -91,7 +76,7 @@ class Resetting:
     #: catalogue have changed, it still is.
     _known: tuple[Kept, datetime] | None = None
 
-    def plan_reset(self: _Seeder, *, way: Way | None = None, empty: bool = False, adopt: bool = False) -> Course:
+    def plan_reset(self: _Resettable, *, way: Way | None = None, empty: bool = False, adopt: bool = False) -> Course:
         """Find out which way ``reset`` would go and what it would empty, keep and bring back; write nothing.
 
         Raises:
@@ -111,7 +96,7 @@ class Resetting:
             return replace(course, emptying=rebuild.look(session, entries))
 
     def reset(
-        self: _Seeder,
+        self: _Resettable,
         *,
         confirmed: bool = False,
         empty: bool = False,
@@ -158,7 +143,7 @@ class Resetting:
 
 
 def _choose(
-    seeder: _Seeder,
+    seeder: _Resettable,
     entries: list[Applied],
     asked: Way | None,
     *,
@@ -189,7 +174,7 @@ def _choose(
     )
 
 
-def _look(seeder: _Seeder, way: Way, entries: list[Applied], now: Key, *, adopt: bool) -> Course | str:
+def _look(seeder: _Resettable, way: Way, entries: list[Applied], now: Key, *, adopt: bool) -> Course | str:
     """Find out whether a way is right; else say why not, in half a sentence."""
     session = seeder._session
     if way not in seeder.environment.reset_ways:
@@ -213,7 +198,7 @@ def _look_at_snapshots(session: Session, entries: list[Applied], now: Key, *, ad
         return error.message
 
 
-def _by_rows(seeder: _Seeder, course: Course, *, confirmed: bool) -> ResetResult:
+def _by_rows(seeder: _Resettable, course: Course, *, confirmed: bool) -> ResetResult:
     session, kept = seeder._session, course.kept
     assert kept is not None
     if not confirmed:
@@ -227,7 +212,7 @@ def _by_rows(seeder: _Seeder, course: Course, *, confirmed: bool) -> ResetResult
     return ResetResult(Emptying(), (), Way.ROWS, course.passed, rewound=done, keeps=True)
 
 
-def _by_clone(seeder: _Seeder, course: Course, *, confirmed: bool, force: bool, adopt: bool) -> ResetResult:
+def _by_clone(seeder: _Resettable, course: Course, *, confirmed: bool, force: bool, adopt: bool) -> ResetResult:
     done = seeder.restore(confirmed=confirmed, force=force, adopt=adopt)
     session = seeder._session
     with session.lock() as lock:
@@ -237,7 +222,7 @@ def _by_clone(seeder: _Seeder, course: Course, *, confirmed: bool, force: bool, 
     return ResetResult(Emptying(), (), Way.CLONE, course.passed, restored=done, keeps=keeps)
 
 
-def _by_rebuild(seeder: _Seeder, course: Course, *, confirmed: bool, empty: bool, adopt: bool) -> ResetResult:
+def _by_rebuild(seeder: _Resettable, course: Course, *, confirmed: bool, empty: bool, adopt: bool) -> ResetResult:
     from tdm_seed.engine import preflight, rebuild  # and with them all that seeds are loaded by
 
     session = seeder._session
@@ -262,7 +247,7 @@ def _by_rebuild(seeder: _Seeder, course: Course, *, confirmed: bool, empty: bool
         return ResetResult(emptying, results, passed=course.passed, keeps=_keep(seeder, lock))
 
 
-def _keep(seeder: _Seeder, lock: HeldLock) -> bool:
+def _keep(seeder: _Resettable, lock: HeldLock) -> bool:
     """Keep the rows as they were just seeded, so that the next reset can go back by them, where that can be done."""
     session, environment = seeder._session, seeder.environment
     if Way.ROWS not in environment.reset_ways:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from tdm_seed.dialects import names as dialect_names
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine import rewinding
+from tdm_seed.engine.agreeing import Agreeing
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.progress import Progress
 from tdm_seed.engine.reset import Resetting
@@ -26,12 +26,12 @@ from tdm_seed.revisions.plan import plan, sank
 from tdm_seed.values import Action, Applied, Circular, Plan, Seed, Step, StepResult, Transaction
 
 if TYPE_CHECKING:
-    from tdm_seed.engine import check, digest, label, repair, status, verify
+    from tdm_seed.engine import check, digest, status, verify
     from tdm_seed.engine.promise import Promise
     from tdm_seed.environments import Environment
 
 
-class Seeder(Snapshotting, Resetting):
+class Seeder(Agreeing, Resetting, Snapshotting):
     """Brings the seeds of one environment into its database, as a context manager that holds the connection.
 
     ``lock_timeout`` is how many seconds a writing command waits for another runner. Reading commands take no lock and
@@ -152,85 +152,6 @@ class Seeder(Snapshotting, Resetting):
         from tdm_seed.engine import check
 
         return check.run(self, self._session, scenarios=each)
-
-    def stamp(self, targets: Iterable[str] = ()) -> list[StepResult]:
-        """Record what is pending, or the named seeds and what they need, as there already; run nothing.
-
-        A seed that was left unfinished is recorded only if it is named: what it has written is there in part.
-
-        Raises:
-            TdmSeedError: as ``upgrade``; the seeds before are recorded.
-        """
-        from tdm_seed.engine import baseline, preflight, unbuilt
-        from tdm_seed.engine.promise import Promise
-
-        with self._session.lock() as lock:
-            heads, entries = self._session.schema_heads(), self._session.entries()
-            targets = tuple(targets)
-            found = self._plan(entries, heads, targets, ())
-            for drift in found.drift:
-                self._progress.drifted(drift)
-            steps = tuple(
-                step
-                for step in found.steps
-                if step.reason != "always" and (targets or step.action is not Action.CONTINUE)
-            )
-            preflight.check(self._session, replace(found, steps=steps), entries, heads)
-            unbuilt.before(self._session, lock, entries)
-            if not steps:
-                return []
-            self._session.create_history()
-            if not entries:
-                baseline.record(self._session)
-            promise = Promise(
-                self._session, lock, clock(self.environment, entries), heads, states(entries), last_reset(entries)
-            )
-            return self._each(promise, promise.stamp, steps)
-
-    def plan_relabel(self, name: str) -> label.Relabelled:
-        """Find out what ``relabel`` would do, and write nothing."""
-        from tdm_seed.engine import label
-
-        return label.look(self._session, self._session.entries(), name)
-
-    def relabel(self, name: str) -> label.Relabelled:
-        """Let the database carry the name of another environment, as a copy does that was restored elsewhere.
-
-        Raises:
-            UsageError: there is no such environment, or no seed was ever applied.
-            Protected: a protected environment may be on this host.
-        """
-        from tdm_seed.engine import label, unbuilt
-
-        with self._session.lock() as lock:
-            heads, entries = self._session.schema_heads(), self._session.entries()
-            unbuilt.before(self._session, lock, entries)
-            return label.run(self._session, lock, entries, name, heads, clock(self.environment, entries))
-
-    def plan_repair(self, targets: Iterable[str] = ()) -> tuple[repair.Repair, ...]:
-        """Find out what ``repair`` would accept, and write nothing."""
-        from tdm_seed.engine import repair
-
-        entries = self._session.entries()
-        found = self._plan(entries, self._session.schema_heads(), (), ())
-        return repair.choose(found, {seed.revision for seed in self.seeds}, targets)
-
-    def repair(self, targets: Iterable[str]) -> tuple[repair.Repair, ...]:
-        """Accept what became of applied seeds whose files and history disagree, each by its name; no row is touched.
-
-        Raises:
-            UsageError: a name fits no such seed, or several; nothing was written.
-        """
-        from tdm_seed.engine import repair, unbuilt
-
-        with self._session.lock() as lock:
-            heads, entries = self._session.schema_heads(), self._session.entries()
-            found = self._plan(entries, heads, (), ())
-            chosen = repair.choose(found, {seed.revision for seed in self.seeds}, targets)
-            unbuilt.before(self._session, lock, entries)
-            if chosen:
-                repair.run(self._session, lock, chosen, self.seeds, states(entries), heads)
-            return chosen
 
     def plan_downgrade(self, target: str) -> tuple[Step, ...]:
         """List what ``downgrade`` would revert, and write nothing; what it could not do is refused here, too."""

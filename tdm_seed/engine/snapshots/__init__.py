@@ -10,35 +10,19 @@ from typing import Protocol
 from tdm_seed.dialects.snapshots import Snapshot
 from tdm_seed.engine import reset_rules
 from tdm_seed.engine.clock import clock
-from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots import pruning, restoring, saving
 from tdm_seed.engine.snapshots.key import Key, key
 from tdm_seed.engine.snapshots.restoring import Restored
 from tdm_seed.engine.snapshots.saving import Saved
-from tdm_seed.environments import Environment
-from tdm_seed.values import Applied, Plan, Seed
+from tdm_seed.engine.whole import Whole
 
 __all__ = ["Restored", "Saved", "Snapshot", "Snapshotting"]
-
-
-class _Seeder(Protocol):
-    """What a Seeder is besides."""
-
-    environment: Environment
-    _session: Session
-
-    @property
-    def seeds(self) -> tuple[Seed, ...]: ...
-
-    def _plan(
-        self, entries: list[Applied], heads: tuple[str, ...], targets: Iterable[str], again: Iterable[str]
-    ) -> Plan: ...
 
 
 class Snapshotting:
     """Copies of the seeded database, each under the key of all that it was made of."""
 
-    def snapshot(self: _Seeder, *, again: bool = False, force: bool = False) -> Saved:
+    def snapshot(self: Whole, *, again: bool = False, force: bool = False) -> Saved:
         """Save a snapshot of the database as it is, unless there is one under its key; ``again`` makes it anew.
 
         Several processes that ask at the same time build it once. Where nobody may be connected meanwhile, ``force``
@@ -66,16 +50,16 @@ class Snapshotting:
                 describe = saving.Described(session, store, now, tuple(entries))
                 return Saved(store.build(now.digest, describe, force=force), built=True)
 
-    def snapshots(self: _Seeder) -> list[Snapshot]:
+    def snapshots(self: Whole) -> list[Snapshot]:
         """List the snapshots that this tool has made on the server, and write nothing; those of others are not told."""
         with self._session.translated():
             return self._session.store().snapshots()
 
-    def snapshot_key(self: _Seeder) -> str:
+    def snapshot_key(self: Whole) -> str:
         """Give the key of a snapshot of what a reset would make now."""
         return _fresh(self).digest
 
-    def plan_restore(self: _Seeder, *, adopt: bool = False) -> Snapshot:
+    def plan_restore(self: Whole, *, adopt: bool = False) -> Snapshot:
         """Find the snapshot that ``restore`` would put in the place of the database, and write nothing.
 
         Raises:
@@ -88,7 +72,7 @@ class Snapshotting:
         with session.translated():
             return restoring.choose(session, session.store(), _fresh(self))
 
-    def restore(self: _Seeder, *, confirmed: bool = False, force: bool = False, adopt: bool = False) -> Restored:
+    def restore(self: Whole, *, confirmed: bool = False, force: bool = False, adopt: bool = False) -> Restored:
         """Put the newest snapshot of what the environment is now in the place of the whole database.
 
         Everything in it is replaced: rows of every schema, catalogue, sequences and history, to which one entry is
@@ -115,7 +99,7 @@ class Snapshotting:
         return Restored(chosen, round((time.monotonic() - begun) * 1000))
 
     def prune(
-        self: _Seeder, *, keep: int = pruning.KEPT, older_than: timedelta | None = None, everywhere: bool = False
+        self: Whole, *, keep: int = pruning.KEPT, older_than: timedelta | None = None, everywhere: bool = False
     ) -> list[Snapshot]:
         """Drop snapshots of this database, or ``everywhere`` on the server: all but the newest, and those too old.
 
@@ -136,6 +120,6 @@ class Snapshotting:
             return doomed
 
 
-def _fresh(seeder: _Seeder) -> Key:
+def _fresh(seeder: Whole) -> Key:
     """Give the key of what a reset would make now, with the clock that it would begin."""
     return key(seeder._session, seeder.seeds, clock(seeder.environment, ()))
