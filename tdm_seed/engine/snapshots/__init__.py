@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from tdm_seed.dialects.snapshots import Snapshot
 from tdm_seed.engine import reset_rules
