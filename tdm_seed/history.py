@@ -147,7 +147,9 @@ class History:
         return int(connection.scalar(self._newest) or 0)
 
     def was_put_back(self, connection: Connection) -> bool:
-        """Tell whether the newest entry of a table that is there is a reset that has put everything back."""
+        """Tell whether the newest entry is a reset that has put everything back."""
+        if not self.exists(connection):
+            return False
         query = sa.select(self._put_back).order_by(self.table.c.id.desc()).limit(1)
         return bool(connection.scalar(query))
 

@@ -43,7 +43,8 @@ def reset(options: Options, empty: bool, way: str | None, adopt: bool, force: bo
         wanted = Way(way) if way else None
         confirmed = yes
         if not yes and seeder.environment.reset == "confirm" and confirming.somebody_is_there(options):
-            confirmed = _confirm(live, seeder.plan_reset(way=wanted, empty=empty, adopt=adopt))
+            course = seeder.plan_reset(way=wanted, empty=empty, adopt=adopt)
+            confirmed, wanted = _confirm(live, course), course.way  # another way was not agreed to
         done = seeder.reset(confirmed=confirmed, empty=empty, way=wanted, adopt=adopt, force=force)
         output = _payload(seeder, done, begun=begun)
     _render(options, output, done)
@@ -51,7 +52,11 @@ def reset(options: Options, empty: bool, way: str | None, adopt: bool, force: bo
 
 def _confirm(live: Announcing, course: Course) -> bool:
     """Ask, where rows would go, and say whether that was agreed to."""
+    from tdm_seed.cli.output import say
+
     with live.paused():
+        for each in course.passed:
+            say(f"Not by {each.way}: {each.reason}.", err=True)
         if course.way is Way.REBUILD:
             live.show(course.emptying)
             if not course.emptying.rows:
@@ -121,7 +126,7 @@ def _put_back(done: Rewound) -> str:
     from tdm_seed.cli.render import count
 
     if done.whole:
-        return "Everything that was written is put back on"
+        return "All is as it was when it was seeded on"
     if not done:
         return "Nothing was written since it was seeded to"
     rows = sum(each.deleted + each.updated + each.inserted for each in done.tables)

@@ -214,8 +214,8 @@ def _by_rows(seeder: _Resettable, course: Course, *, confirmed: bool) -> ResetRe
 
 def _by_clone(seeder: _Resettable, course: Course, *, confirmed: bool, force: bool, adopt: bool) -> ResetResult:
     done = seeder.restore(confirmed=confirmed, force=force, adopt=adopt)
-    session = seeder._session
-    with session.lock() as lock:
+    session, keeps = seeder._session, False
+    with suppress(DatabaseError, Locked), session.lock() as lock:  # the clone is there, whatever becomes of this
         with session.reading():
             alone = session.history.was_put_back(session.connection)
         keeps = alone and _keep(seeder, lock)

@@ -16,7 +16,7 @@ from tdm_seed.values import Applied, Changes, Layer, State
 #: How the note of the entry says what a reset did.
 ROWS = "rows"
 #: Why what is kept is not gone back to.
-_RAN = "seeds have run since rows were kept"
+_RAN = "the history has gone on since rows were kept"
 _ALTERED = "the schema has changed since rows were kept"
 
 
@@ -70,7 +70,7 @@ def look(session: Session, key: str) -> Kept | str:
     with session.reading():
         kept = session.dialect.kept(session.connection)
         if kept is None:
-            return _hindrance(session) or "no rows were kept when it was seeded"
+            return _hindrance(session) or "no rows are kept"
         if kept.key != key:
             return "what the rows are made of has changed since they were kept"
         if not _fits(session, kept):

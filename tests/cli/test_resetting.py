@@ -140,13 +140,13 @@ def test_a_second_reset_goes_back_by_rows_and_says_so(project: Small, tool: Tool
     allow(project)
     tool("upgrade")
     first = tool("reset")
-    assert "Not by rows: no rows were kept when it was seeded.\n" in first.err
+    assert "Not by rows: no rows are kept.\n" in first.err
     assert "Not by clone: there is no snapshot of what the environment 'dev' is now.\n" in first.err
     sql(project, "DELETE FROM people")
     said = tool("reset")
     assert (0, "") == (said.code, said.err)
     where = f"sqlite:///{project.root}/dev.db (environment dev)"
-    assert f"Everything that was written is put back on {where}.\n" == said.out
+    assert f"All is as it was when it was seeded on {where}.\n" == said.out
     assert 3 == people(project)
     found = tool("reset", "--json").json
     assert ("rows", [], True, None) == tuple(found[key] for key in ("way", "passed_over", "rows_are_kept", "snapshot"))

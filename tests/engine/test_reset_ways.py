@@ -93,7 +93,7 @@ def test_the_cheapest_way_that_is_right_is_taken_and_told(keeping_play: Playgrou
     play.ran()
     first = reset(play)
     assert (Way.REBUILD, True) == (first.way, first.keeps)
-    assert "no rows were kept when it was seeded" == reasons(first)["rows"]
+    assert "no rows are kept" == reasons(first)["rows"]
     assert "there is no snapshot of what the environment 'dev' is now" == reasons(first)["clone"]
     seeded = state(play)
     does(play, WRITES)
@@ -121,7 +121,7 @@ def test_seeds_that_have_run_since_are_not_undone_by_rows(keeping_play: Playgrou
     play.item("three", 3)
     assert ["three"] == play.ran()
     done = reset(play)
-    assert (Way.REBUILD, "no rows were kept when it was seeded") == (done.way, reasons(done)["rows"])
+    assert (Way.REBUILD, "no rows are kept") == (done.way, reasons(done)["rows"])
     assert [1, 2, 3] == play.items()
     assert Way.ROWS is reset(play).way
 

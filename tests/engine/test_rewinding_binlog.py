@@ -229,7 +229,7 @@ def test_what_is_kept_is_found_again_until_the_history_goes_on(bare: Playground,
     bare.item("two", 2)
     bare.ran()
     assert rewinding.find(lean.session) is None
-    with pytest.raises(rewinding.Stale, match="seeds have run since rows were kept"):
+    with pytest.raises(rewinding.Stale, match="the history has gone on since rows were kept"):
         lean()
     assert [1, 2] == bare.items()
 

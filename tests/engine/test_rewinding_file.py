@@ -91,7 +91,7 @@ def test_the_history_says_each_time_that_rows_were_put_back(play: Playground, ba
     play.item("two", 2)
     assert ["two"] == play.ran()
     assert rewinding.find(back.session) is None
-    with pytest.raises(rewinding.Stale, match="seeds have run since rows were kept"):
+    with pytest.raises(rewinding.Stale, match="the history has gone on since rows were kept"):
         back()
 
 

@@ -138,7 +138,7 @@ def test_what_is_kept_is_found_again_until_the_history_goes_on(play: Playground,
     play.item("two", 2)
     play.ran()
     assert rewinding.find(back.session) is None
-    with pytest.raises(rewinding.Stale, match="seeds have run since rows were kept"):
+    with pytest.raises(rewinding.Stale, match="the history has gone on since rows were kept"):
         back()
     assert [1, 2] == play.items()
 

@@ -35,7 +35,7 @@ _EMPTIED: Final = re.compile(
 _NUMBERED: Final = re.compile(rf"ALTER\s+TABLE\s+{_NAME}\s+AUTO_INCREMENT\s*=?\s*\d+\s*$", re.IGNORECASE)
 _BOUND_WORDS: Final = re.compile(r"(BEGIN|COMMIT|ROLLBACK)\b(?! TO)", re.IGNORECASE)
 _CALM_WORDS: Final = re.compile(
-    r"(ROLLBACK|SAVEPOINT|RELEASE|XA|ANALYZE|OPTIMIZE|FLUSH|TRUNCATE|(CREATE|DROP)\s+(OR\s+REPLACE\s+)?TEMPORARY)\b",
+    r"(ROLLBACK|SAVEPOINT|RELEASE|XA|ANALYZE|OPTIMIZE|FLUSH|(CREATE|DROP)\s+(OR\s+REPLACE\s+)?TEMPORARY)\b",
     re.IGNORECASE,
 )
 #: These define something, but touch no table.
@@ -119,11 +119,10 @@ class _Reading:
             return
         if _NUMBERED.match(text):  # numbers are always compared
             return
-        emptied = _EMPTIED.match(text)
-        if _CALM_WORDS.match(text) is None and not (_DEFINES.match(text) and self._elsewhere(used, text)):
-            self.defined = True
-        elif emptied is None:
+        if _CALM_WORDS.match(text) or (_DEFINES.match(text) and self._elsewhere(used, text)):
             return
+        emptied = _EMPTIED.match(text)
+        self.defined = self.defined or emptied is None or text[:4].upper() == "DROP"
         if found := emptied or _MADE.match(text):
             self.group |= {_named(found, used)} & {*self.watched.tables}
         elif not _BESIDE_TABLES.match(text):

@@ -27,6 +27,7 @@ MOVES: Final = "tdm_seed_moves"
 _CLEAN: Final = "tdm_seed_clean"
 #: No such database or table, not for this user, or no binlog.
 _GONE: Final = (1044, 1049, 1142, 1146, 1227, 1381)
+_AGAIN: Final = "Nothing was changed. Run the command again."
 _STALE: Final = "Rows must be kept anew: empty the database, or make it anew, and seed it."
 
 
@@ -123,6 +124,8 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
         if end == found.position:
             break
         found = _told(look(connection))  # whoever was waited for has written, maybe elsewhere, too
+        if found.defined:
+            raise DatabaseError("the schema was changed while what was written was put back", hint=_AGAIN)
         chosen = _places(connection, name, found.tables - done.keys())
         if not chosen:
             break

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -22,6 +23,8 @@ _SCHEMA_IS = sa.text(
     "SELECT pg_has_role(nspowner, 'USAGE') AS owned, obj_description(oid, 'pg_namespace') = :comment AS ours "
     "FROM pg_namespace WHERE nspname = :name"
 )
+#: How long a table is waited for whose triggers are in nobody's way.
+_AT_ONCE: Final = "500ms"
 _MAY_CREATE = sa.text("SELECT has_database_privilege(current_database(), 'CREATE')")
 
 _MEMBERS = sa.text(
@@ -109,8 +112,9 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
     _run(connection, f"COMMENT ON SCHEMA {SCHEMA} IS '{_COMMENT}'")
     for statement in (
         marks.JOURNAL,
-        f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint, key text, fingerprint text)",
-        f"CREATE TABLE {SCHEMA}.place (number integer PRIMARY KEY, members bigint[], reach integer[], shape jsonb)",
+        f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint, key text, fingerprint text, here oid)",
+        f"CREATE TABLE {SCHEMA}.place (number integer PRIMARY KEY, members bigint[], reach integer[], shape jsonb, "
+        "nodes oid[])",
         f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text, oid oid, place integer, value bigint, "
         "called boolean)",
         f"CREATE TABLE {SCHEMA}.view (number integer PRIMARY KEY, name text, places integer[])",
@@ -136,17 +140,22 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")
     _run(connection, marks.FIRST_MARK)
+    _run(connection, marks.SETTLED)
     _note(connection, "baseline", [asdict(content)])
+    _run(connection, f"UPDATE {SCHEMA}.baseline SET here = '{SCHEMA}.journal'::regclass")
 
 
 def kept(connection: Connection) -> Kept | None:
-    """Read what is kept, unless a crash of the server has emptied it."""
+    """Read what is kept, unless a crash of the server has emptied it, or it came here by a dump.
+
+    Our tables know others by their numbers, which a template keeps, and a dump does not.
+    """
     schema = connection.execute(_SCHEMA_IS, {"name": SCHEMA, "comment": _COMMENT}).first()
     if schema is None or not (schema.owned and schema.ours):
         return None
     row = connection.exec_driver_sql(
         f"SELECT history, entry, key, fingerprint FROM {SCHEMA}.baseline "
-        f"WHERE EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0)"
+        f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0)"
     ).first()
     return None if row is None else Kept(*row)
 
@@ -154,9 +163,29 @@ def kept(connection: Connection) -> Kept | None:
 def let_go(connection: Connection) -> None:
     """Drop our schema, and with its functions the triggers."""
     schema = connection.execute(_SCHEMA_IS, {"name": SCHEMA, "comment": _COMMENT}).first()
-    if schema is not None and schema.ours:
+    if schema is not None and schema.ours and schema.owned:
         _run(connection, "SET LOCAL client_min_messages = warning")
         _run(connection, f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+def forget(connection: Connection) -> None:
+    """Let go if that takes no wait, since it locks the tables; else see that nothing is gone back to.
+
+    What another role has kept stays its own: the history tells that it is out of date.
+    """
+    schema = connection.execute(_SCHEMA_IS, {"name": SCHEMA, "comment": _COMMENT}).first()
+    if schema is None or not (schema.ours and schema.owned):
+        return
+    before = connection.scalar(sa.text("SELECT current_setting('lock_timeout')"))
+    _run(connection, f"SET LOCAL lock_timeout = '{_AT_ONCE}'")
+    try:
+        with connection.begin_nested():
+            let_go(connection)
+    except sa.exc.OperationalError as error:
+        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise
+        _run(connection, f"DELETE FROM {SCHEMA}.baseline")
+    _run(connection, f"SET LOCAL lock_timeout = '{before}'")
 
 
 def _names(connection: Connection, scope: Scope) -> list[str]:

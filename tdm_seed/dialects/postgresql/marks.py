@@ -23,6 +23,14 @@ NOT_OURS: Final = f"NOT starts_with(tgname, '{_PREFIX}')"
 JOURNAL: Final = f"CREATE UNLOGGED TABLE {SCHEMA}.journal (place integer NOT NULL, key text[])"
 FIRST_MARK: Final = f"INSERT INTO {SCHEMA}.journal VALUES (0, NULL)"
 
+#: Notes which file each table is in: ALTER TABLE that writes a table anew fires no trigger, and makes another file.
+SETTLED: Final = (
+    f"UPDATE {SCHEMA}.place SET nodes = found.nodes FROM (SELECT number, "
+    "array_agg(pg_relation_filenode(CAST(m.oid AS oid)) ORDER BY m.at) AS nodes "
+    f"FROM {SCHEMA}.place CROSS JOIN unnest(members) WITH ORDINALITY AS m (oid, at) GROUP BY number) found "
+    "WHERE place.number = found.number AND place.nodes IS DISTINCT FROM found.nodes"
+)
+
 _EVENTS: Final = {
     "insert": "REFERENCING NEW TABLE AS added ",
     "update": "REFERENCING OLD TABLE AS removed NEW TABLE AS added ",
@@ -126,6 +134,9 @@ def question(sequences: Sequence[tuple[str, int, bool]], triggers: int) -> str:
         f"CREATE FUNCTION {SCHEMA}.written() RETURNS TABLE (kind text, number integer, value bigint, flag boolean) "
         "LANGUAGE plpgsql AS $written$ BEGIN RETURN QUERY SELECT 'table', j.place, count(*), bool_or(j.key IS NULL) "
         f"FROM {SCHEMA}.journal j GROUP BY j.place "
+        f"UNION ALL SELECT 'table', p.number, 1::bigint, true FROM {SCHEMA}.place p "
+        "CROSS JOIN unnest(p.members, p.nodes) AS m (oid, node) "
+        "WHERE pg_relation_filenode(CAST(m.oid AS oid)) IS DISTINCT FROM m.node GROUP BY p.number "
         f"UNION ALL SELECT 'triggers', 0, count(*), count(*) = {triggers} FROM pg_trigger WHERE tgenabled = 'A' "
         f"AND starts_with(tgname, '{_PREFIX}') "
         f"UNION ALL SELECT 'sequence', s.number, s.value, true FROM {SCHEMA}.sequence s "
@@ -136,7 +147,10 @@ def question(sequences: Sequence[tuple[str, int, bool]], triggers: int) -> str:
 def written(connection: Connection) -> Written:
     """Ask what was written since rows were kept."""
     rows = connection.exec_driver_sql(f"SELECT kind, number, value, flag FROM {SCHEMA}.written()").all()
-    tables = {number: flag for kind, number, _, flag in rows if kind == "table"}
+    tables: dict[int, bool] = {}
+    for kind, number, _, whole in rows:
+        if kind == "table":
+            tables[number] = tables.get(number, False) or whole
     lost = tables.pop(0, None) is None
     moved = tuple(Moved(number, value, flag) for kind, number, value, flag in rows if kind == "sequence")
     return Written(tables, moved, all(flag for kind, _, _, flag in rows if kind == "triggers"), lost)

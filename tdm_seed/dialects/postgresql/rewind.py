@@ -97,6 +97,7 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
     _send(connection, [
         *([f"DELETE FROM {SCHEMA}.journal WHERE place IN ({marked})"] if marked else []),
         *task.again,
+        *([marks.SETTLED] if any(task.written.values()) else []),
         *(f"REFRESH MATERIALIZED VIEW {name}" for name in task.views),
     ])  # fmt: skip
     connection.info[MOVES] = task.moves

@@ -29,9 +29,8 @@ class Rewinds(Rewinding):
         return keeping.kept(connection)
 
     def let_go(self, connection: Connection) -> None:
-        """Drop the copies and the triggers."""
-        emptying.be_impatient(connection)
-        keeping.let_go(connection)
+        """Drop the copies and the triggers, unless somebody uses a table."""
+        keeping.forget(connection)
 
     def written(self, connection: Connection) -> bool:
         """Ask for marks and moved sequences at once; what is found is where ``rewind`` begins."""
