@@ -161,7 +161,7 @@ def _choose(
     for way in Way:
         if asked not in (None, way) or any(each.way is way for each in passed):
             continue
-        found = _look(seeder, way, entries, now, adopt=adopt and asked is Way.CLONE)
+        found = _look(seeder, way, entries, now, asked=asked is way, adopt=adopt)
         if isinstance(found, Course):
             return replace(found, passed=tuple(reasons))
         reasons.append(Passed(way, found))
@@ -174,7 +174,7 @@ def _choose(
     )
 
 
-def _look(seeder: _Resettable, way: Way, entries: list[Applied], now: Key, *, adopt: bool) -> Course | str:
+def _look(seeder: _Resettable, way: Way, entries: list[Applied], now: Key, *, asked: bool, adopt: bool) -> Course | str:
     """Find out whether a way is right; else say why not, in half a sentence."""
     session = seeder._session
     if way not in seeder.environment.reset_ways:
@@ -182,18 +182,22 @@ def _look(seeder: _Resettable, way: Way, entries: list[Applied], now: Key, *, ad
     if way is Way.REBUILD:
         return Course(way)
     if way is Way.CLONE:
-        return _look_at_snapshots(session, entries, now, adopt=adopt)
+        return _look_at_snapshots(session, entries, now, asked=asked, adopt=adopt)
     if not entries:
         return "nothing was seeded yet"
     found = rewinding.look(session, now.digest)
     return found if isinstance(found, str) else Course(way, kept=found)
 
 
-def _look_at_snapshots(session: Session, entries: list[Applied], now: Key, *, adopt: bool) -> Course | str:
+def _look_at_snapshots(session: Session, entries: list[Applied], now: Key, *, asked: bool, adopt: bool) -> Course | str:
+    """Look for one; what else the database holds goes only where that way is asked for."""
     try:
-        restoring.check(session, entries, adopt=adopt)
+        restoring.check(session, entries, adopt=asked and adopt)
         with session.translated():
-            return Course(Way.CLONE, snapshot=restoring.choose(session, session.store(), now))
+            found = restoring.choose(session, session.store(), now)
+        if not asked and (name := restoring.left_alone(session)):
+            return f"{name} holds rows, which a reset leaves alone, and it would replace them"
+        return Course(Way.CLONE, snapshot=found)
     except TdmSeedError as error:
         return error.message
 

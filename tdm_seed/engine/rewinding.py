@@ -97,12 +97,12 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
     with session.translated(), dialect.rewinding(connection, claim):
         _refuse(session, kept)
         written = dialect.written(connection)
-        if dialect.defined(connection) and not _as_it_was(session, kept):
-            raise Stale(_ALTERED)
+        _refuse_altered(session, kept)
         if written:
             dialect.hold(connection, claim)
             _refuse(session, kept)
             done = dialect.rewind(connection, session.progress.reached)
+            _refuse_altered(session, kept)  # whoever was waited for may have done that
         if done:
             session.history.record(connection, _entry(session, done, started, now))
             session.progress.reached("before commit")
@@ -127,6 +127,11 @@ def _hindrance(session: Session) -> str | None:
 def _refuse(session: Session, kept: Kept) -> None:
     if not _fits(session, kept):
         raise Stale(_RAN)
+
+
+def _refuse_altered(session: Session, kept: Kept) -> None:
+    if session.dialect.defined(session.connection) and not _as_it_was(session, kept):
+        raise Stale(_ALTERED)
 
 
 def _as_it_was(session: Session, kept: Kept) -> bool:

@@ -118,7 +118,6 @@ class Seeder(Agreeing, Resetting, Snapshotting):
             sunk = self._sunk() if migrate else frozenset()
             if migrate:
                 unbuilt.before(self._session, lock, self._session.entries())
-                rewinding.let_go(self._session)
                 self._migrate(dry_run)
             return self._upgrade(lock, targets, again, dry_run, sunk)
 
@@ -287,6 +286,8 @@ class Seeder(Agreeing, Resetting, Snapshotting):
                 "this project has no Alembic configuration to migrate with",
                 hint='Set alembic = "path/to/alembic.ini" in the configuration of tdm-seed.',
             )
+        if set(version.newest()) != set(self._session.schema_heads()):
+            rewinding.let_go(self._session)
         try:
             moved = self._session.migrate(version)
         except KeyboardInterrupt as error:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tdm_seed import dialects
+from tdm_seed.engine import rewinding
 from tdm_seed.engine.reset import ResetResult
 from tdm_seed.errors import Protected, UsageError
 from tdm_seed.values import State, Way
@@ -303,3 +304,56 @@ def test_a_schema_that_migrations_did_not_make_is_made_right_by_a_snapshot(tmp_p
         assert seeded == (shop.digest(), shop.tables())
         for each in seeder.snapshots():
             seeder._session.store().drop(each)
+
+
+def test_rows_that_a_reset_leaves_alone_are_not_cloned_away_unasked(play: Playground) -> None:
+    """Another tool's notes, for one; who asks for the clone gets it."""
+    play.sql("CREATE TABLE flyway_schema_history (version VARCHAR(9) PRIMARY KEY)")
+    play.ran()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    play.sql("INSERT INTO flyway_schema_history VALUES ('7')", "DELETE FROM item")
+    done = reset(play)
+    assert Way.REBUILD is done.way
+    assert "flyway_schema_history holds rows, which a reset leaves alone" in reasons(done)["clone"]
+    assert ([("7",)], [1, 2]) == (play.rows("SELECT version FROM flyway_schema_history"), play.items())
+    assert Way.CLONE is reset(play, way=Way.CLONE).way
+    assert [] == play.rows("SELECT version FROM flyway_schema_history")
+
+
+def test_a_clone_of_a_database_without_seeds_is_one(play: Playground) -> None:
+    """There is no history then, and nothing that could be kept."""
+    for path in play.root.rglob("seeds/*/*.py"):
+        path.unlink()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+        assert (Way.CLONE, False) == ((done := seeder.reset(confirmed=True, way=Way.CLONE)).way, done.keeps)
+
+
+def test_a_live_seeder_notices_that_somebody_else_was_there(keeping_play: Playground) -> None:
+    """Whoever has let go of what was kept, seeded, or altered the schema."""
+    play = keeping_play
+    with play.seeder() as seeder:
+        seeder.reset(confirmed=True)
+        assert Way.ROWS is seeder.reset(confirmed=True).way
+        with play.seeder() as other:
+            rewinding.let_go(other._session)
+        play.sql("DELETE FROM item")
+        assert Way.REBUILD is seeder.reset(confirmed=True).way
+        assert [1, 2] == play.items()
+        assert Way.ROWS is seeder.reset(confirmed=True).way
+        play.sql("ALTER TABLE item ADD COLUMN more INTEGER")
+        assert "the schema has changed since rows were kept" == reasons(seeder.reset(confirmed=True))["rows"]
+        play.item("three", 3)
+        play.ran()
+        assert "no rows are kept" == reasons(seeder.reset(confirmed=True))["rows"]
+
+
+def test_a_migration_that_has_nothing_to_do_keeps_what_is_kept(tmp_path: Path, sqlite_url: str) -> None:
+    """So that the next reset is quick, as in a pipeline that always migrates first."""
+    shop = copied(tmp_path / "shop", sqlite_url)
+    with shop.seeder("test") as seeder:
+        seeder.upgrade()
+        seeder.reset(confirmed=True)
+        seeder.upgrade(migrate=True)
+        assert Way.ROWS is seeder.reset(confirmed=True).way

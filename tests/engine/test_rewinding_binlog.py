@@ -305,6 +305,26 @@ def test_where_there_is_too_much_to_read_all_tables_are_compared(
     assert before == state(play)
 
 
+def test_a_table_is_put_back_however_somebody_has_emptied_it(play: Playground, back: Rewinds) -> None:
+    """The binlog holds the statement as it was written."""
+    before = state(play)
+    for statement in (
+        "TRUNCATE item -- clean",
+        "TRUNCATE TABLE item # clean",
+        "TRUNCATE TABLE item WAIT 5",
+        "TRUNCATE item NOWAIT",
+        "TRUNCATE item /* a\nb */",
+        "TRUNCATE/**/TABLE item",
+        "SET sql_mode = 'ANSI_QUOTES'; TRUNCATE TABLE \"item\"",
+    ):
+        with play.connection() as connection:
+            for each in statement.split("; "):
+                connection.exec_driver_sql(each, execution_options={"no_parameters": True})
+        assert [] == play.items()
+        back()
+        assert before == state(play), statement
+
+
 def test_a_table_that_was_made_anew_is_put_back_or_refused(bare: Playground, lean: Rewinds) -> None:
     """Where it is as it was; nothing was changed where it is not."""
     bare.sql("DROP TABLE item", "CREATE TABLE item (id int PRIMARY KEY, label varchar(200))")

@@ -288,3 +288,35 @@ def test_another_runner_is_waited_for(play: Playground, back: Rewinds) -> None:
             waiting()
         assert [] == play.items()
     assert {"item": (0, 0, 1)} == counted(back())
+
+
+def test_a_table_that_alter_table_has_written_anew_is_put_back(play: Playground, back: Rewinds) -> None:
+    """No trigger fires for it, and the schema looks as it did; VACUUM FULL is taken for one, and costs time only."""
+    before = state(play)
+    play.sql("ALTER TABLE item ALTER COLUMN label TYPE varchar(200) USING label || '!'")
+    assert before != state(play)
+    assert {"item"} <= counted(back()).keys()
+    assert before == state(play)
+    assert not back()
+    play.sql("ALTER TABLE item ALTER COLUMN label TYPE varchar(200) USING label || '?'")
+    assert {"item"} <= counted(back()).keys()
+    assert before == state(play)
+
+
+def test_rows_that_came_by_a_dump_are_not_gone_back_to(play: Playground, back: Rewinds) -> None:
+    """What is kept knows tables by numbers that a dump does not keep."""
+    assert rewinding.find(back.session) is not None
+    play.sql("UPDATE tdm_seed_rows.baseline SET here = 1")
+    assert rewinding.find(back.session) is None
+
+
+def test_whoever_may_not_let_go_may_seed_all_the_same(play: Playground, back: Rewinds, owner: Playground) -> None:
+    """The history tells that what another role has kept is out of date; whoever uses a table keeps nobody waiting."""
+    owner.sql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {sa.make_url(play.url).username}")
+    with Session(play.environment(), 5, Progress()) as session:
+        rewinding.let_go(session)
+        assert rewinding.find(back.session) is not None
+    with play.connection() as busy:
+        busy.exec_driver_sql("SELECT * FROM item")
+        rewinding.let_go(back.session)
+        assert rewinding.find(back.session) is None

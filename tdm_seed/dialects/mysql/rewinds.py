@@ -38,9 +38,9 @@ class Rewinds(Rewinding):
         return bool(found)
 
     def defined(self, connection: Connection) -> bool:
-        """Look whether the binlog that ``written`` has read tells of any such statement."""
-        found: rewind.Found = connection.info[rewind.FOUND]
-        return found.defined
+        """Look whether the binlog that ``written`` has read tells of any such statement; ``rewind`` looks by itself."""
+        found: rewind.Found | None = connection.info.get(rewind.FOUND)
+        return found is not None and found.defined
 
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:

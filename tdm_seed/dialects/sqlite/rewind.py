@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +17,12 @@ from sqlalchemy.engine import URL, Connection
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope
 from tdm_seed.dialects.sqlite.deferred import driver_of
 from tdm_seed.dialects.waiting import Claim
-from tdm_seed.errors import Locked
+from tdm_seed.errors import DatabaseError, Locked
 
 #: What the copy's name has behind that of the file, before what it says of the content.
 _SUFFIX: Final = ".tdm-seed.rows"
-#: What SQLite writes to beside a file while a transaction is open.
-_JOURNAL: Final = "-journal"
+#: What SQLite writes to beside a file.
+_BESIDE: Final = ("-journal", "-wal", "-shm")
 #: Where a connection notes at which version of the file it was like the copy.
 _LIKE: Final = "tdm_seed_like_copy"
 #: How long whoever reads the file is waited for.
@@ -37,21 +38,37 @@ def copies(path: Path) -> list[Path]:
     """List the copies of a file; one that is not finished has another name."""
     prefix = f"{path.name}{_SUFFIX}-"
     found = {each for each in path.parent.iterdir() if each.name.startswith(prefix)}
-    return sorted(found - {each.with_name(f"{each.name}{_JOURNAL}") for each in found})
+    return sorted(found - {beside for each in found for beside in _beside(each)})
+
+
+def _beside(copy: Path) -> list[Path]:
+    return [copy.with_name(f"{copy.name}{suffix}") for suffix in _BESIDE]
+
+
+def remove(copy: Path) -> None:
+    """Remove a copy, and what SQLite has left beside it."""
+    for each in (*_beside(copy), copy):
+        each.unlink(missing_ok=True)
 
 
 def keep(connection: Connection, path: Path, kept: Kept) -> None:
     """Copy the file, which nobody else may write to meanwhile: the transaction at hand is the writer."""
     made = path.with_name(f"{path.name}{_SUFFIX}.new")
-    made.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(made)) as copy:
-        copy.execute("PRAGMA synchronous=OFF")
-        source.backup(copy)
-    with made.open("rb") as file:
-        os.fsync(file.fileno())
-    for old in copies(path):
-        old.unlink()
-    made.replace(_copy(path, kept))
+    remove(made)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(made)) as copy:
+            copy.execute("PRAGMA synchronous=OFF")
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        shutil.copymode(path, made)
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        for old in copies(path):
+            remove(old)
+        made.replace(_copy(path, kept))
+    except (OSError, sqlite3.Error) as error:
+        remove(made)
+        raise DatabaseError(f"the file cannot be copied to go back to it: {error}") from error
     connection.info[_LIKE] = _version(driver_of(connection))
 
 
@@ -84,7 +101,9 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
         return Rewound()
     driver = driver_of(connection)
     reached("before putting back")
-    (source,) = copies(path)
+    source = next(iter(copies(path)), None)
+    if source is None:
+        raise DatabaseError("the copy to go back to is gone", hint="Run the command again.")
     _remember(driver, source, _content(path, source))
     driver.execute("ROLLBACK")
     connection.info.pop(_LIKE, None)
@@ -164,7 +183,7 @@ class Rewinds(Rewinding):
         """Remove the copy."""
         path = self.file(connection.engine.url)
         for copy in copies(path) if path is not None else ():
-            copy.unlink()
+            remove(copy)
 
     def written(self, connection: Connection) -> bool:
         """Compare the version of the file with that at which it was like the copy."""

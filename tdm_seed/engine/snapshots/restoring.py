@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.snapshots import Snapshot, Store, name_of
@@ -15,6 +16,7 @@ from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
 from tdm_seed.errors import Protected, SchemaNotReady, UsageError
 from tdm_seed.history import EVERY_SEED
+from tdm_seed.schema_version import DEFAULT_VERSION_TABLE
 from tdm_seed.values import Applied, Changes, Layer, State
 
 
@@ -81,6 +83,21 @@ def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
                     table=name,
                     hint="`tdm-seed reset` leaves them alone.",
                 )
+
+
+def left_alone(session: Session) -> str | None:
+    """Name a table with rows that other ways leave alone: one of another schema, or with notes of migrations."""
+    ours = {*session.history.own_tables, *session.alembic_tables(), DEFAULT_VERSION_TABLE}
+    found: list[tuple[str | None, str]] = [
+        (schema, name) for schema, name in session.tables() if schema is not None and name not in ours
+    ]
+    with session.reading():
+        found += [(None, name) for name in content.of_migrations(session)]
+        for schema, name in found:
+            query = sa.select(sa.literal(1)).select_from(sa.table(name, schema=schema)).limit(1)
+            if session.connection.scalar(query):
+                return f"{schema}.{name}" if schema else name
+    return None
 
 
 @dataclass(frozen=True)
