@@ -11,10 +11,8 @@ from tdm_seed.engine.emptying import children_first
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError
 from tdm_seed.history import EVERY_SEED, WAY
-from tdm_seed.values import Applied, Changes, Layer, State
+from tdm_seed.values import Applied, Changes, Layer, State, Way
 
-#: How the note of the entry says what a reset did.
-ROWS = "rows"
 #: Why what is kept is not gone back to.
 _RAN = "the history has gone on since rows were kept"
 _ALTERED = "the schema has changed since rows were kept"
@@ -183,5 +181,5 @@ def _entry(session: Session, done: Rewound, started: datetime, now: datetime) ->
         duration_ms=round((datetime.now(UTC) - started).total_seconds() * 1000),
         applied_by=session.applied_by,
         tool_version=session.tool_version,
-        note={WAY: ROWS},
+        note={WAY: Way.ROWS.value},
     )

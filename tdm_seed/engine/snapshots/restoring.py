@@ -15,9 +15,9 @@ from tdm_seed.engine.emptying import count
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
 from tdm_seed.errors import Protected, SchemaNotReady, UsageError
-from tdm_seed.history import EVERY_SEED
+from tdm_seed.history import EVERY_SEED, WAY
 from tdm_seed.schema_version import DEFAULT_VERSION_TABLE
-from tdm_seed.values import Applied, Changes, Layer, State
+from tdm_seed.values import Applied, Changes, Layer, State, Way
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,6 @@ class Noting:
                 duration_ms=round((datetime.now(UTC) - self.started).total_seconds() * 1000),
                 applied_by=self.session.applied_by,
                 tool_version=self.session.tool_version,
-                note={"way": "clone", "snapshot": self.snapshot.name},
+                note={WAY: Way.CLONE.value, "snapshot": self.snapshot.name},
             ),
         )
