@@ -6,11 +6,18 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tdm_seed.dialects.snapshots import name_of
+from tdm_seed.engine import Progress
+from tdm_seed.testing.servers import Server
+from tdm_seed.testing.servers.launch import administrator
 from tests.engine.playground import Playground
 from tests.snapshots.everything import furnish, product, spoil, state
 
@@ -25,6 +32,17 @@ RESTORING = {
     "sqlite": ("before drop", "after drop"),
     "mysql": ("after drop", "before rows", "after rows", "before end"),
 }
+
+
+class Waiting(Progress):
+    """Hears that another runner holds the lock."""
+
+    def __init__(self) -> None:
+        self.heard = threading.Event()
+
+    def waiting(self, who: str) -> None:
+        """Note it."""
+        self.heard.set()
 
 
 def die(play: Playground, *words: str) -> None:
@@ -78,6 +96,48 @@ def test_a_restore_that_was_cut_off_is_ended_by_the_next_command_that_writes(pla
         with play.seeder() as seeder:
             seeder.restore(confirmed=True)
         assert before == state(play)
+    assert [True] == ours(play)
+
+
+@pytest.mark.parametrize(("word", "statement"), [("save", "CREATE DATABASE"), ("restore", "DROP DATABASE")])
+def test_what_the_server_still_does_for_one_who_was_killed_is_waited_for(
+    postgresql_play: Playground, postgresql_server: Server, word: str, statement: str
+) -> None:
+    """SIGKILL in a long statement on a whole database: the next one begins behind it, and loses nothing."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder(progress=(told := Waiting())) as seeder:
+        if word == "restore":
+            seeder.snapshot()
+            play.sql("DELETE FROM item")
+        store, claim = seeder._session.store(), seeder._session.claim()
+    at_it = f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '{statement} %%' AND wait_event_type = 'Lock'"
+
+    def tidies() -> None:
+        with store.lock(claim):
+            store.tidy()
+
+    with (
+        sa.create_engine(postgresql_server.url, poolclass=sa.pool.NullPool).connect() as blocks,
+        administrator(postgresql_server.url) as admin,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        blocks.exec_driver_sql(f"COMMENT ON DATABASE {store.database} IS 'nobody copies or drops it meanwhile'")
+        command = [sys.executable, str(DRIVER), word, "nowhere"]
+        with subprocess.Popen(command, cwd=play.root, env=play.environ()) as killed:
+            end = time.monotonic() + 20
+            while not admin.exec_driver_sql(at_it).scalar_one():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            killed.kill()
+        done = beside.submit(tidies)
+        waited = told.heard.wait(2)
+        blocks.rollback()
+        done.result(30)
+    assert waited
+    with play.seeder() as seeder:
+        assert (word == "save") == seeder.snapshot().built
+    assert [1, 2] == play.items()
     assert [True] == ours(play)
 
 

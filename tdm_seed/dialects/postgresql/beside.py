@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.postgresql.errors import translate
+from tdm_seed.dialects.postgresql.sending import driver_of
 from tdm_seed.dialects.postgresql.swap import quoted, run
 from tdm_seed.errors import DatabaseError
 
@@ -89,6 +90,11 @@ class Beside:
             f"a database to work from is wanted, and neither {' nor '.join(_MAINTENANCE)} lets this role in",
             hint=f"GRANT CONNECT ON DATABASE postgres to it; {self.instead}",
         ) from refused
+
+
+def own(connection: Connection) -> bool:
+    """Tell whether the session is this connection's own, and not a pooler's, which gives clients numbers of its own."""
+    return bool(connection.scalar(sa.text("SELECT pg_backend_pid()")) == driver_of(connection).info.backend_pid)
 
 
 def _answers_none(error: psycopg.Error) -> bool:

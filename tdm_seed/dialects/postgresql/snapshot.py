@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.postgresql import swap
-from tdm_seed.dialects.postgresql.beside import Beside
-from tdm_seed.dialects.postgresql.lock import run_lock
+from tdm_seed.dialects.postgresql.beside import Beside, own
+from tdm_seed.dialects.postgresql.lock import run_lock, session_lock
 from tdm_seed.dialects.postgresql.sessions import alone
 from tdm_seed.dialects.postgresql.swap import BORN, literal, quoted
 from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
@@ -52,9 +52,15 @@ class Templates(Beside):
     def lock(self, claim: Claim) -> Iterator[None]:
         """Hold an advisory lock in the maintenance database: in the database itself nobody may be connected.
 
-        All that is done meanwhile shares one connection beside it, since each costs 4 ms.
+        All that is done meanwhile goes by the session that holds it: what the server is still at for a runner that was
+        killed is done before another one gets the lock. Behind a pooler, sessions are nobody's own. Whoever holds it
+        already goes on.
         """
-        with self._admin() as admin, run_lock(admin.engine, replace(claim, key=f"snapshots of {self._database}")):
+        if self._working is not None:
+            yield
+            return
+        claim = replace(claim, key=f"snapshots of {self._database}")
+        with self._admin() as admin, session_lock(admin, claim) if own(admin) else run_lock(admin.engine, claim):
             self._working = admin
             try:
                 yield
