@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import make_url
 
 from tdm_seed.dialects.snapshots import name_of
 from tdm_seed.engine import Progress
@@ -139,6 +140,50 @@ def test_what_the_server_still_does_for_one_who_was_killed_is_waited_for(
         assert (word == "save") == seeder.snapshot().built
     assert [1, 2] == play.items()
     assert [True] == ours(play)
+
+
+def test_a_database_that_the_server_dropped_half_way_is_replaced_all_the_same(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """It cannot be had back; what was to take its place does so, and what is left of it goes."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    play.sql("DELETE FROM item")
+    die(play, "restore", "before drop")
+    half_drop(postgresql_server, str(make_url(play.url).database))
+    with play.seeder() as seeder:
+        assert () == seeder.plan().steps  # what only reads is let in
+        assert [] == seeder.upgrade()
+        seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()
+    assert [True] == ours(play)
+
+
+def test_statements_on_whole_databases_take_their_time(postgresql_play: Playground, postgresql_server: Server) -> None:
+    """Whatever limit the role or the URL sets for others: dropping half a database cannot be taken back."""
+    play = postgresql_play
+    play.upgrade()
+    play.url = make_url(given := play.url).update_query_dict({"options": "-c statement_timeout=1s"}).render_as_string()
+    with (
+        sa.create_engine(postgresql_server.url, poolclass=sa.pool.NullPool).connect() as blocks,
+        ThreadPoolExecutor(1) as beside,
+        play.seeder() as seeder,
+    ):
+        blocks.exec_driver_sql(f"COMMENT ON DATABASE {make_url(given).database} IS 'nobody copies it meanwhile'")
+        saved = beside.submit(seeder.snapshot)
+        time.sleep(1.5)
+        blocks.rollback()
+        assert saved.result(30).built
+
+
+def half_drop(server: Server, name: str) -> None:
+    """Leave a database as the server does where it ends in the middle of dropping it."""
+    with administrator(server.url) as admin:
+        admin.exec_driver_sql(
+            f"UPDATE pg_database SET datconnlimit = -2, datistemplate = false WHERE datname = '{name}'"
+        )
 
 
 def test_two_who_ask_for_the_same_snapshot_build_it_once(play: Playground) -> None:

@@ -81,7 +81,11 @@ class Beside:
         refused: Any = None
         for name in (each for each in _MAINTENANCE if not (self.keeps_out and each == self._database)):
             try:
-                return self._at(name).connect()
+                connection = self._at(name).connect()
+                if own(connection):
+                    _set(connection)
+                connection.rollback()
+                return connection
             except sa.exc.DBAPIError as error:
                 refused = error
         if _answers_none(refused.orig):
@@ -90,6 +94,14 @@ class Beside:
             f"a database to work from is wanted, and neither {' nor '.join(_MAINTENANCE)} lets this role in",
             hint=f"GRANT CONNECT ON DATABASE postgres to it; {self.instead}",
         ) from refused
+
+
+def _set(connection: Connection) -> None:
+    """Let statements take their time: a DROP DATABASE that is cut off cannot be taken back."""
+    version = connection.dialect.server_version_info or (0,)
+    names = ["statement_timeout", "lock_timeout", *(["transaction_timeout"] if version >= (17,) else [])]
+    connection.execute(sa.select(*(sa.func.set_config(name, "0", False) for name in names)))
+    connection.commit()
 
 
 def own(connection: Connection) -> bool:

@@ -48,7 +48,8 @@ class Copies(Snapshots, Throwaways):
     ) -> URL | None:
         """Look from the maintenance database, when whoever restores this one is done or gone."""
         said = str(error.__cause__)
-        if not url.database or "database" not in said or "does not exist" not in said:
+        missing = ("database" in said and "does not exist" in said) or "invalid database" in said
+        if not url.database or not missing:
             return None
         try:
             known = store if store is not None and store.database == url.database else None

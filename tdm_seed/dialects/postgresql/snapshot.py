@@ -117,7 +117,8 @@ class Templates(Beside):
                 swap.run(admin, f"DROP DATABASE {quoted(self._database)}{forced}")
             except Exception:
                 with suppress(sa.exc.DBAPIError):
-                    self._drop(admin, new)
+                    if swap.exists(admin, self._database):  # and is not dropped half-way: there is no way back then
+                        self._drop(admin, new)
                 raise
             self._reached("after drop")
             swap.end(admin, new, self._database)
