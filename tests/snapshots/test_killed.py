@@ -161,6 +161,21 @@ def test_a_database_that_the_server_dropped_half_way_is_replaced_all_the_same(
     assert [True] == ours(play)
 
 
+def test_a_snapshot_that_the_server_dropped_half_way_is_made_anew(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """It is none any more, though it carries its mark."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder() as seeder:
+        half_drop(postgresql_server, seeder.snapshot().snapshot.name)
+        assert [False] == ours(play)
+        assert seeder.snapshot().built
+        play.sql("DELETE FROM item")
+        seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()
+
+
 def test_statements_on_whole_databases_take_their_time(postgresql_play: Playground, postgresql_server: Server) -> None:
     """Whatever limit the role or the URL sets for others: dropping half a database cannot be taken back."""
     play = postgresql_play

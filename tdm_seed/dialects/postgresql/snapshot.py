@@ -14,7 +14,7 @@ from tdm_seed.dialects.postgresql import swap
 from tdm_seed.dialects.postgresql.beside import Beside, own
 from tdm_seed.dialects.postgresql.lock import run_lock, session_lock
 from tdm_seed.dialects.postgresql.sessions import alone
-from tdm_seed.dialects.postgresql.swap import BORN, literal, quoted
+from tdm_seed.dialects.postgresql.swap import BORN, INVALID, literal, quoted
 from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
@@ -68,13 +68,21 @@ class Templates(Beside):
                 self._working = None
 
     def snapshots(self) -> list[Snapshot]:
-        """List the databases that carry our mark, or were born as we let them be born and not marked yet."""
+        """List the databases that carry our mark, or were born as we let them be born and not marked yet.
+
+        One that was dropped half-way is not complete, whatever its mark says.
+        """
         with self._admin() as admin:
             return self._snapshots(admin)
 
     def _snapshots(self, admin: Connection) -> list[Snapshot]:
-        found = [(row, Mark.read(row.said)) for row in admin.execute(_KNOWN)]
-        return [Snapshot(row.datname, mark, row.size) for row, mark in found if mark or row.datconnlimit == BORN]
+        found = [(row, Mark.read(row.said), row.datconnlimit == INVALID) for row in admin.execute(_KNOWN)]
+        mine = name_of(self._database)
+        return [
+            Snapshot(row.datname, None if invalid else mark, row.size)
+            for row, mark, invalid in found
+            if mark or row.datconnlimit == BORN or (invalid and row.datname.startswith(mine))
+        ]
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy the database, look at the copy, close it, and comment on it last."""
@@ -152,7 +160,8 @@ class Templates(Beside):
 
     def _drop(self, admin: Connection, name: str) -> None:
         if swap.ours(admin, name):
-            swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
+            if not swap.invalid(admin, name):  # of which nothing can be altered
+                swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
             swap.run(admin, f"DROP DATABASE IF EXISTS {quoted(name)}")
 
     def _check_rights(self, admin: Connection) -> None:
