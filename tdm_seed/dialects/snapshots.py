@@ -145,8 +145,13 @@ class Snapshots:
             hint="`tdm-seed reset` empties the database and seeds it again.",
         )
 
-    def half_swapped(self, url: URL, application: str, claim: Claim, error: TdmSeedError) -> URL | None:
-        """Say what to connect to where a database is missing because a restore was cut off, or is just at it."""
+    def half_swapped(
+        self, url: URL, application: str, claim: Claim, error: TdmSeedError, store: Store | None = None
+    ) -> URL | None:
+        """Say what to connect to where a database is missing because a restore was cut off, or is just at it.
+
+        ``store`` is that of the database if there is one already, which may hold its lock.
+        """
         return None
 
     def end_swap(self, url: URL, application: str, claim: Claim) -> None:

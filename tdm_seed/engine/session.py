@@ -100,7 +100,7 @@ class Session:
         try:
             self._connect(other or self.url)
         except DatabaseError as error:
-            other = self.dialect.half_swapped(self.url, self.application, self.claim(), error)
+            other = self.dialect.half_swapped(self.url, self.application, self.claim(), error, self._store)
             if other is None:
                 raise
             self._connect(other)

@@ -6,11 +6,19 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import make_url
 
 from tdm_seed.dialects.snapshots import name_of
+from tdm_seed.engine import Progress
+from tdm_seed.testing.servers import Server
+from tdm_seed.testing.servers.launch import administrator
 from tests.engine.playground import Playground
 from tests.snapshots.everything import furnish, product, spoil, state
 
@@ -25,6 +33,17 @@ RESTORING = {
     "sqlite": ("before drop", "after drop"),
     "mysql": ("after drop", "before rows", "after rows", "before end"),
 }
+
+
+class Waiting(Progress):
+    """Hears that another runner holds the lock."""
+
+    def __init__(self) -> None:
+        self.heard = threading.Event()
+
+    def waiting(self, who: str) -> None:
+        """Note it."""
+        self.heard.set()
 
 
 def die(play: Playground, *words: str) -> None:
@@ -79,6 +98,107 @@ def test_a_restore_that_was_cut_off_is_ended_by_the_next_command_that_writes(pla
             seeder.restore(confirmed=True)
         assert before == state(play)
     assert [True] == ours(play)
+
+
+@pytest.mark.parametrize(("word", "statement"), [("save", "CREATE DATABASE"), ("restore", "DROP DATABASE")])
+def test_what_the_server_still_does_for_one_who_was_killed_is_waited_for(
+    postgresql_play: Playground, postgresql_server: Server, word: str, statement: str
+) -> None:
+    """SIGKILL in a long statement on a whole database: the next one begins behind it, and loses nothing."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder(progress=(told := Waiting())) as seeder:
+        if word == "restore":
+            seeder.snapshot()
+            play.sql("DELETE FROM item")
+        store, claim = seeder._session.store(), seeder._session.claim()
+    at_it = f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '{statement} %%' AND wait_event_type = 'Lock'"
+
+    def tidies() -> None:
+        with store.lock(claim):
+            store.tidy()
+
+    with (
+        sa.create_engine(postgresql_server.url, poolclass=sa.pool.NullPool).connect() as blocks,
+        administrator(postgresql_server.url) as admin,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        blocks.exec_driver_sql(f"COMMENT ON DATABASE {store.database} IS 'nobody copies or drops it meanwhile'")
+        command = [sys.executable, str(DRIVER), word, "nowhere"]
+        with subprocess.Popen(command, cwd=play.root, env=play.environ()) as killed:
+            end = time.monotonic() + 20
+            while not admin.exec_driver_sql(at_it).scalar_one():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            killed.kill()
+        done = beside.submit(tidies)
+        waited = told.heard.wait(2)
+        blocks.rollback()
+        done.result(30)
+    assert waited
+    with play.seeder() as seeder:
+        assert (word == "save") == seeder.snapshot().built
+    assert [1, 2] == play.items()
+    assert [True] == ours(play)
+
+
+def test_a_database_that_the_server_dropped_half_way_is_replaced_all_the_same(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """It cannot be had back; what was to take its place does so, and what is left of it goes."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    play.sql("DELETE FROM item")
+    die(play, "restore", "before drop")
+    half_drop(postgresql_server, str(make_url(play.url).database))
+    with play.seeder() as seeder:
+        assert () == seeder.plan().steps  # what only reads is let in
+        assert [] == seeder.upgrade()
+        seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()
+    assert [True] == ours(play)
+
+
+def test_a_snapshot_that_the_server_dropped_half_way_is_made_anew(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """It is none any more, though it carries its mark."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder() as seeder:
+        half_drop(postgresql_server, seeder.snapshot().snapshot.name)
+        assert [False] == ours(play)
+        assert seeder.snapshot().built
+        play.sql("DELETE FROM item")
+        seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()
+
+
+def test_statements_on_whole_databases_take_their_time(postgresql_play: Playground, postgresql_server: Server) -> None:
+    """Whatever limit the role or the URL sets for others: dropping half a database cannot be taken back."""
+    play = postgresql_play
+    play.upgrade()
+    play.url = make_url(given := play.url).update_query_dict({"options": "-c statement_timeout=1s"}).render_as_string()
+    with (
+        sa.create_engine(postgresql_server.url, poolclass=sa.pool.NullPool).connect() as blocks,
+        ThreadPoolExecutor(1) as beside,
+        play.seeder() as seeder,
+    ):
+        blocks.exec_driver_sql(f"COMMENT ON DATABASE {make_url(given).database} IS 'nobody copies it meanwhile'")
+        saved = beside.submit(seeder.snapshot)
+        time.sleep(1.5)
+        blocks.rollback()
+        assert saved.result(30).built
+
+
+def half_drop(server: Server, name: str) -> None:
+    """Leave a database as the server does where it ends in the middle of dropping it."""
+    with administrator(server.url) as admin:
+        admin.exec_driver_sql(
+            f"UPDATE pg_database SET datconnlimit = -2, datistemplate = false WHERE datname = '{name}'"
+        )
 
 
 def test_two_who_ask_for_the_same_snapshot_build_it_once(play: Playground) -> None:

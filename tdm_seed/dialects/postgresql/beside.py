@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.postgresql.errors import translate
+from tdm_seed.dialects.postgresql.sending import driver_of
 from tdm_seed.dialects.postgresql.swap import quoted, run
 from tdm_seed.errors import DatabaseError
 
@@ -80,7 +81,11 @@ class Beside:
         refused: Any = None
         for name in (each for each in _MAINTENANCE if not (self.keeps_out and each == self._database)):
             try:
-                return self._at(name).connect()
+                connection = self._at(name).connect()
+                if own(connection):
+                    _set(connection)
+                connection.rollback()
+                return connection
             except sa.exc.DBAPIError as error:
                 refused = error
         if _answers_none(refused.orig):
@@ -89,6 +94,19 @@ class Beside:
             f"a database to work from is wanted, and neither {' nor '.join(_MAINTENANCE)} lets this role in",
             hint=f"GRANT CONNECT ON DATABASE postgres to it; {self.instead}",
         ) from refused
+
+
+def _set(connection: Connection) -> None:
+    """Let statements take their time: a DROP DATABASE that is cut off cannot be taken back."""
+    version = connection.dialect.server_version_info or (0,)
+    names = ["statement_timeout", "lock_timeout", *(["transaction_timeout"] if version >= (17,) else [])]
+    connection.execute(sa.select(*(sa.func.set_config(name, "0", False) for name in names)))
+    connection.commit()
+
+
+def own(connection: Connection) -> bool:
+    """Tell whether the session is this connection's own, and not a pooler's, which gives clients numbers of its own."""
+    return bool(connection.scalar(sa.text("SELECT pg_backend_pid()")) == driver_of(connection).info.backend_pid)
 
 
 def _answers_none(error: psycopg.Error) -> bool:

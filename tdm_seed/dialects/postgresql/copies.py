@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
@@ -43,13 +43,19 @@ class Copies(Snapshots, Throwaways):
         name = url.database if plain else connection.exec_driver_sql("SELECT current_database()").scalar_one()
         return _templates(self.engine, url, str(name), application, reached)
 
-    def half_swapped(self: _Reaching, url: URL, application: str, claim: Claim, error: TdmSeedError) -> URL | None:
+    def half_swapped(
+        self: _Reaching, url: URL, application: str, claim: Claim, error: TdmSeedError, store: Store | None = None
+    ) -> URL | None:
         """Look from the maintenance database, when whoever restores this one is done or gone."""
         said = str(error.__cause__)
-        if not url.database or "database" not in said or "does not exist" not in said:
+        missing = ("database" in said and "does not exist" in said) or "invalid database" in said
+        if not url.database or not missing:
             return None
         try:
-            found = _templates(self.engine, url, url.database, application).standing_in(claim)
+            known = store if store is not None and store.database == url.database else None
+            found = cast("Templates", known or _templates(self.engine, url, url.database, application)).standing_in(
+                claim
+            )
         except (sa.exc.DBAPIError, DatabaseError):
             return None  # what is told of the database itself tells more
         return url.set(database=found) if found else None

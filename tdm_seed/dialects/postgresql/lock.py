@@ -25,7 +25,9 @@ _HELD = sa.text(
     "AND classid::bigint = :class AND objid::bigint = :object)"
 )
 _TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:first, :second)")
-_NAME = sa.text("SELECT set_config('application_name', :name, true)")
+_TAKE_LASTING = sa.text("SELECT pg_try_advisory_lock(:first, :second)")
+_FREE = sa.text("SELECT pg_advisory_unlock(:first, :second)")
+_NAME = sa.text("SELECT set_config('application_name', :name, :local)")
 
 
 def numbers(key: str, purpose: str) -> tuple[int, int]:
@@ -51,8 +53,8 @@ class _TransactionLock:
             ) from error
 
 
-def take(connection: Connection, claim: Claim) -> None:
-    """Take the lock for the transaction at hand, and write down who has got it.
+def take(connection: Connection, claim: Claim, *, lasting: bool = False) -> None:
+    """Take the lock for the transaction at hand, or a ``lasting`` one for the session; write down who has got it.
 
     Raises:
         Locked: it was not to be had in time.
@@ -60,20 +62,35 @@ def take(connection: Connection, claim: Claim) -> None:
     first, second = numbers(claim.key, "run")
 
     def attempt() -> bool:
-        return bool(connection.scalar(_TAKE, {"first": first, "second": second}))
+        return bool(connection.scalar(_TAKE_LASTING if lasting else _TAKE, {"first": first, "second": second}))
 
     def who() -> str:
         found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()
         return str(found or "an unknown session").removeprefix("tdm-seed ")
 
     poll(claim, attempt, who)
-    connection.execute(_NAME, {"name": f"tdm-seed {claim.holder()}"})
+    connection.execute(_NAME, {"name": f"tdm-seed {claim.holder()}", "local": not lasting})
 
 
 def held(connection: Connection, key: str) -> bool:
     """Tell whether somebody on the server holds the lock of this key, from whichever database."""
     first, second = numbers(key, "run")
     return bool(connection.scalar(_HELD, {"class": first % 2**32, "object": second % 2**32}))
+
+
+@contextmanager
+def session_lock(connection: Connection, claim: Claim) -> Iterator[None]:
+    """Hold the lock in the session of a connection where each statement is by itself.
+
+    A server goes on with the statement of a runner that was killed, and frees the lock only behind it.
+    """
+    take(connection, claim, lasting=True)
+    first, second = numbers(claim.key, "run")
+    try:
+        yield
+    finally:
+        with suppress(sa.exc.DBAPIError):  # the server has cut the connection, and freed the lock with it
+            connection.execute(_FREE, {"first": first, "second": second})
 
 
 @contextmanager

@@ -17,10 +17,10 @@ _RUNNERS: Final = 5.0
 _POLL: Final = 0.002
 _SHOWN: Final = 5
 
+#: What the server runs by itself has no user, and others than superusers see no more of it; it is ended by the server.
 _OTHERS = sa.text(
     "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity "
-    "WHERE datname = :name AND pid <> pg_backend_pid() AND backend_type IS DISTINCT FROM 'autovacuum worker' "
-    "ORDER BY pid"
+    "WHERE datname = :name AND pid <> pg_backend_pid() AND usesysid IS NOT NULL ORDER BY pid"
 )
 
 

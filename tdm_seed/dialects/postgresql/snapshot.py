@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.postgresql import swap
-from tdm_seed.dialects.postgresql.beside import Beside
-from tdm_seed.dialects.postgresql.lock import run_lock
+from tdm_seed.dialects.postgresql.beside import Beside, own
+from tdm_seed.dialects.postgresql.lock import run_lock, session_lock
 from tdm_seed.dialects.postgresql.sessions import alone
-from tdm_seed.dialects.postgresql.swap import BORN, literal, quoted
+from tdm_seed.dialects.postgresql.swap import BORN, INVALID, literal, quoted
 from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
@@ -52,9 +52,15 @@ class Templates(Beside):
     def lock(self, claim: Claim) -> Iterator[None]:
         """Hold an advisory lock in the maintenance database: in the database itself nobody may be connected.
 
-        All that is done meanwhile shares one connection beside it, since each costs 4 ms.
+        All that is done meanwhile goes by the session that holds it: what the server is still at for a runner that was
+        killed is done before another one gets the lock. Behind a pooler, sessions are nobody's own. Whoever holds it
+        already goes on.
         """
-        with self._admin() as admin, run_lock(admin.engine, replace(claim, key=f"snapshots of {self._database}")):
+        if self._working is not None:
+            yield
+            return
+        claim = replace(claim, key=f"snapshots of {self._database}")
+        with self._admin() as admin, session_lock(admin, claim) if own(admin) else run_lock(admin.engine, claim):
             self._working = admin
             try:
                 yield
@@ -62,13 +68,21 @@ class Templates(Beside):
                 self._working = None
 
     def snapshots(self) -> list[Snapshot]:
-        """List the databases that carry our mark, or were born as we let them be born and not marked yet."""
+        """List the databases that carry our mark, or were born as we let them be born and not marked yet.
+
+        One that was dropped half-way is not complete, whatever its mark says.
+        """
         with self._admin() as admin:
             return self._snapshots(admin)
 
     def _snapshots(self, admin: Connection) -> list[Snapshot]:
-        found = [(row, Mark.read(row.said)) for row in admin.execute(_KNOWN)]
-        return [Snapshot(row.datname, mark, row.size) for row, mark in found if mark or row.datconnlimit == BORN]
+        found = [(row, Mark.read(row.said), row.datconnlimit == INVALID) for row in admin.execute(_KNOWN)]
+        mine = name_of(self._database)
+        return [
+            Snapshot(row.datname, None if invalid else mark, row.size)
+            for row, mark, invalid in found
+            if mark or row.datconnlimit == BORN or (invalid and row.datname.startswith(mine))
+        ]
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy the database, look at the copy, close it, and comment on it last."""
@@ -111,7 +125,8 @@ class Templates(Beside):
                 swap.run(admin, f"DROP DATABASE {quoted(self._database)}{forced}")
             except Exception:
                 with suppress(sa.exc.DBAPIError):
-                    self._drop(admin, new)
+                    if swap.exists(admin, self._database):  # and is not dropped half-way: there is no way back then
+                        self._drop(admin, new)
                 raise
             self._reached("after drop")
             swap.end(admin, new, self._database)
@@ -145,7 +160,8 @@ class Templates(Beside):
 
     def _drop(self, admin: Connection, name: str) -> None:
         if swap.ours(admin, name):
-            swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
+            if not swap.invalid(admin, name):  # of which nothing can be altered
+                swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
             swap.run(admin, f"DROP DATABASE IF EXISTS {quoted(name)}")
 
     def _check_rights(self, admin: Connection) -> None:

@@ -17,6 +17,8 @@ from tdm_seed.dialects.snapshots import Mark
 #: The connection limit with which our databases are born. It is there as soon as the database is, in the same commit,
 #: so one that was cut off before it got its mark is known for ours by more than its name.
 BORN: Final = 1_953_719_668
+#: The connection limit of a database whose DROP was cut off; the server lets it be dropped, and nothing else.
+INVALID: Final = -2
 _SIGN: Final = "tdm-seed takes the place of"
 _SUFFIX: Final = "_tdm_new"
 #: Bytes of a name that a server keeps.
@@ -67,15 +69,22 @@ def new_name(database: str) -> str:
 
 
 def exists(admin: Connection, name: str) -> bool:
-    """Tell whether there is a database of this name."""
-    return admin.execute(_ONE, {"name": name}).first() is not None
+    """Tell whether there is a database of this name that is not dropped half-way, which is as good as dropped."""
+    found = admin.execute(_ONE, {"name": name}).first()
+    return found is not None and found.datconnlimit != INVALID
+
+
+def invalid(admin: Connection, name: str) -> bool:
+    """Tell whether there is a database of this name that was dropped half-way."""
+    found = admin.execute(_ONE, {"name": name}).first()
+    return found is not None and found.datconnlimit == INVALID
 
 
 def ours(admin: Connection, name: str) -> bool:
-    """Tell whether there is a database of this name that this tool has made."""
+    """Tell whether there is a database of this name that this tool has made, or that nobody can want any more."""
     found = admin.execute(_ONE, {"name": name}).first()
     return found is not None and (
-        found.datconnlimit == BORN or Mark.read(found.said) is not None or _note(found.said) is not None
+        found.datconnlimit in (BORN, INVALID) or Mark.read(found.said) is not None or _note(found.said) is not None
     )
 
 
@@ -134,9 +143,14 @@ def ready(admin: Connection, database: str) -> str | None:
 
 
 def end(admin: Connection, new: str, database: str) -> None:
-    """Rename what is ready, and give it the last things that it is to get, all at once."""
+    """Rename what is ready, and give it the last things that it is to get, all at once.
+
+    What it replaces is dropped first where that was cut off half-way.
+    """
     if note := _waiting(admin, new, database):
         name = quoted(database)
+        if invalid(admin, database):
+            run(admin, f"DROP DATABASE {name}")
         run(
             admin,
             f"ALTER DATABASE {quoted(new)} RENAME TO {name}; ALTER DATABASE {name} CONNECTION LIMIT "
@@ -156,7 +170,7 @@ def tidy(admin: Connection, database: str) -> None:
 def _waiting(admin: Connection, new: str, database: str) -> dict[str, str] | None:
     """Read the note of what is ready to take a database's place."""
     found = admin.execute(_ONE, {"name": new}).first()
-    note = _note(found.said) if found else None
+    note = _note(found.said) if found and found.datconnlimit != INVALID else None
     return note if note and note[_SIGN] == database else None
 
 
