@@ -122,13 +122,24 @@ def _made(connection: Connection, definition: Definition) -> sa.exc.DBAPIError |
     return None
 
 
-def copy_rows(connection: Connection, pairs: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
-    """Copy the rows of tables, each given by the schema and name of both sides; tell each that is done."""
+def copies(connection: Connection, pairs: Iterable[tuple[str, str, str, str]]) -> list[tuple[str, str]]:
+    """Give for tables, each by the schema and name of both sides, its name and what copies its rows.
+
+    Raises:
+        DatabaseError: a table is gone.
+    """
+    found = []
     for schema, name, to_schema, to_name in pairs:
         columns = ", ".join(map(quoted, connection.scalars(_COLUMNS, {"schema": schema, "name": name})))
-        run(
-            connection,
-            f"INSERT INTO {quoted(to_schema)}.{quoted(to_name)} ({columns}) "
-            f"SELECT {columns} FROM {quoted(schema)}.{quoted(name)}",
-        )
+        if not columns:
+            raise DatabaseError(f"the table {name} of {schema} has no columns any more, so its rows cannot be copied")
+        into = f"INSERT INTO {quoted(to_schema)}.{quoted(to_name)} ({columns})"
+        found.append((name, f"{into} SELECT {columns} FROM {quoted(schema)}.{quoted(name)}"))
+    return found
+
+
+def copy_rows(connection: Connection, pairs: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
+    """Copy the rows of tables, each given by the schema and name of both sides; tell each that is done."""
+    for name, statement in copies(connection, pairs):
+        run(connection, statement)
         yield name
