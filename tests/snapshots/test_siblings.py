@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tdm_seed.dialects.mysql import snapshot
 from tdm_seed.engine import Progress
 from tdm_seed.errors import Locked
 from tdm_seed.testing import servers
@@ -65,3 +66,22 @@ def test_two_databases_are_restored_from_a_snapshot_at_the_same_time(
         with other.seeder(progress=Meanwhile()) as second:
             second.restore(confirmed=True)
         assert [1, 2] == other.items()
+
+
+def test_a_restore_that_somebody_keeps_from_beginning_is_none(
+    play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is dropped while a transaction uses a table, and no later command goes on with it."""
+    monkeypatch.setattr(snapshot, "_PATIENCE", 1)
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+        play.sql("INSERT INTO item VALUES (7, 'mine')")
+        with play.connection() as user:
+            user.exec_driver_sql("SELECT * FROM item").all()
+            with pytest.raises(Locked, match="somebody uses a table of the database, and did not stop for 1 s"):
+                seeder.restore(confirmed=True)
+        seeder.upgrade()
+        assert [1, 2, 7] == play.items()
+        seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()

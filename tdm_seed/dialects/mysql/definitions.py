@@ -87,15 +87,21 @@ def _shown(connection: Connection, kind: str, name: str) -> Definition:
     return Definition(kind, name, str(statement), str(shown.get("sql_mode") or ""), number)
 
 
-def drop_all(connection: Connection) -> None:
-    """Drop what ``read`` would read; the tables first and all at once, so that whoever holds one keeps them all."""
+def names(connection: Connection) -> dict[str, list[str]]:
+    """Name by its kind what ``read`` would read."""
     found: dict[str, list[str]] = {}
     for query in _LISTED:
         for row in run(connection, query).all():
             found.setdefault(row.kind, []).append(row.name)
+    return found
+
+
+def drop_all(connection: Connection) -> None:
+    """Drop what ``read`` would read; the tables first and all at once, so that whoever holds one keeps them all."""
+    found = names(connection)
     for kind in ("TABLE", "VIEW", "SEQUENCE"):
-        if names := found.get(kind):
-            run(connection, f"DROP {kind} IF EXISTS {', '.join(map(quoted, names))}")
+        if of_kind := found.get(kind):
+            run(connection, f"DROP {kind} IF EXISTS {', '.join(map(quoted, of_kind))}")
     for kind in ("PACKAGE BODY", "PACKAGE", "PROCEDURE", "FUNCTION", "EVENT"):
         for name in found.get(kind, ()):
             run(connection, f"DROP {kind} IF EXISTS {quoted(name)}")

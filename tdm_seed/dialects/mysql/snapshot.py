@@ -20,6 +20,7 @@ from tdm_seed.errors import DatabaseError, Locked
 #: The table by which a snapshot is known; its row number 0, written last, is the mark.
 TABLE: Final = "tdm_seed_snapshot"
 _DENIED: Final = (1044, 1142, 1227)
+_WAITED: Final = 1205
 #: Seconds that a statement waits for those who use a table.
 _PATIENCE: Final = 60
 
@@ -94,7 +95,7 @@ class Siblings:
             run(connection, f"INSERT INTO {RESTORING} VALUES ('{snapshot.name}')")
             connection.commit()
             try:
-                self._replay(connection, snapshot.name)
+                self._replay(connection, snapshot.name, whole=True)
                 with _transaction(connection):
                     finish(connection)
             except sa.exc.DBAPIError as error:
@@ -119,7 +120,7 @@ class Siblings:
                 if name is not None:
                     with lending.used(connection, name, _PATIENCE):
                         self._refuse_lost(connection, name)
-                        self._replay(connection, name)
+                        self._replay(connection, name, whole=False)
                 run(connection, f"DROP TABLE {RESTORING}")
         for each in self.snapshots():
             if not each.complete and each.name.startswith(name_of(self._database)):
@@ -142,19 +143,18 @@ class Siblings:
             )
 
     def _undone(self, error: sa.exc.DBAPIError) -> DatabaseError:
-        said = " ".join(str(error.orig.args[-1] if error.orig and error.orig.args else error).split())
         return DatabaseError(
-            f"the database is restored in part only: {said}",
+            f"the database is restored in part only: {_said(error)}",
             hint="Every command that writes begins with going on. What stands in the way has to go, such as a session "
             "that uses one of the tables, or a right that this user lacks.",
         )
 
-    def _replay(self, connection: Connection, name: str) -> None:
+    def _replay(self, connection: Connection, name: str, *, whole: bool) -> None:
         found = _definitions(connection, name)
         tables = [each for each in found if each.kind == "TABLE"]
         pairs = ((name, f"t{place}", self._database, each.name) for place, each in enumerate(tables))
         copies = definitions.copies(connection, pairs)
-        definitions.drop_all(connection)
+        self._drop_all(connection, whole=whole)
         self._reached("after drop")
         definitions.make(connection, (each for each in found if each.kind == "SEQUENCE"))
         definitions.make(connection, tables)
@@ -165,6 +165,32 @@ class Siblings:
                 run(connection, statement)
         self._reached("after rows")
         definitions.make(connection, (each for each in found if each.kind not in ("SEQUENCE", "TABLE")))
+
+    def _drop_all(self, connection: Connection, *, whole: bool) -> None:
+        """Drop everything; where nothing went, and the database was ``whole``, it is what it was.
+
+        Raises:
+            Locked: it is so, since somebody uses a table.
+            DatabaseError: it is so for another reason.
+        """
+        before = definitions.names(connection)
+        try:
+            definitions.drop_all(connection)
+        except sa.exc.DBAPIError as error:
+            if not whole or connection.invalidated:
+                raise
+            connection.rollback()
+            if before != definitions.names(connection):
+                raise
+            run(connection, f"DROP TABLE {RESTORING}")
+            if isinstance(error.orig, pymysql.Error) and error.orig.args[0] == _WAITED:
+                raise Locked(
+                    f"somebody uses a table of the database, and did not stop for {_PATIENCE} s",
+                    hint="The database is what it was. Close what uses it, and run the command again.",
+                ) from error
+            raise DatabaseError(
+                f"nothing of the database can be dropped: {_said(error)}", hint="The database is what it was."
+            ) from error
 
     def _begin(self, connection: Connection, name: str) -> None:
         """Make the database and the table by which it is known for ours.
@@ -233,6 +259,10 @@ def _transaction(connection: Connection) -> Iterator[None]:
     connection.rollback()
     with connection.begin():
         yield
+
+
+def _said(error: sa.exc.DBAPIError) -> str:
+    return " ".join(str(error.orig.args[-1] if error.orig and error.orig.args else error).split())
 
 
 def _has(connection: Connection, schema: str, table: str) -> bool:
