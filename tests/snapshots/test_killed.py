@@ -81,6 +81,23 @@ def test_a_restore_that_was_cut_off_is_ended_by_the_next_command_that_writes(pla
     assert [True] == ours(play)
 
 
+def test_what_a_restore_has_left_is_none_of_the_rows_and_can_be_finished_first(play: Playground) -> None:
+    """A database without rows is told as one, and a session that goes on has the whole one at hand."""
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    play.sql("DELETE FROM item")
+    die(play, "restore", "after drop")
+    with play.seeder() as seeder:
+        tables = {each.table for each in seeder.digest()}
+        assert tables <= {"city", "country", "item"}
+        assert seeder.plan_restore().complete
+        seeder._session.go_on()
+        assert ["item"] == [each.table for each in seeder.digest() if each.rows]
+        seeder._session.go_on()
+        assert [] == seeder.upgrade(dry_run=True)
+
+
 def test_two_who_ask_for_the_same_snapshot_build_it_once(play: Playground) -> None:
     """The second one waits, and finds it there."""
     play.upgrade()
