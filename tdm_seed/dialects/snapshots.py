@@ -115,8 +115,8 @@ class Store(Protocol):
             TdmSeedError: the database is what it was.
         """
 
-    def drop(self, snapshot: Snapshot) -> None:
-        """Drop a snapshot; one that is gone already is no error."""
+    def drop(self, snapshot: Snapshot) -> bool:
+        """Drop a snapshot, unless a database is being restored from it; tell whether it is gone."""
 
     def tidy(self) -> None:
         """Drop what was cut off half-way, and end a swap that was cut off behind its point of no return."""

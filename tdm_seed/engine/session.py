@@ -169,6 +169,19 @@ class Session:
             self._go_on(dry_run)
             yield lock
 
+    def go_on(self) -> None:
+        """Finish what a restore that was cut off has left, as its runner; what is looked at before is half of one.
+
+        Raises:
+            Locked: another runner is at it.
+            DatabaseError: it cannot be finished, and why.
+        """
+        with self.reading():
+            cut_off = self.dialect.cut_off(self.connection)
+        if cut_off or (self.stands_in and self.dialect.file(self.url) is None):
+            with self.lock():  # which begins with it
+                pass
+
     def _go_on(self, dry_run: bool) -> None:
         """Restore what a restore that was cut off has left half restored.
 

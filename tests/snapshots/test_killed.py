@@ -259,3 +259,20 @@ def test_a_damaged_file_is_not_restored(sqlite_play: Playground, damage: str) ->
             seeder.restore(confirmed=True)
         assert [1, 2, 7] == play.items()
         seeder.upgrade()
+
+
+def test_what_a_restore_has_left_is_none_of_the_rows_and_can_be_finished_first(play: Playground) -> None:
+    """A database without rows is told as one, and a session that goes on has the whole one at hand."""
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    play.sql("DELETE FROM item")
+    die(play, "restore", "after drop")
+    with play.seeder() as seeder:
+        tables = {each.table for each in seeder.digest()}
+        assert tables <= {"city", "country", "item"}
+        assert seeder.plan_restore().complete
+        seeder._session.go_on()
+        assert ["item"] == [each.table for each in seeder.digest() if each.rows]
+        seeder._session.go_on()
+        assert [] == seeder.upgrade(dry_run=True)

@@ -19,7 +19,7 @@ from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
 from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, rebuild, reflected
 from tdm_seed.dialects.mysql import columns as columnar
-from tdm_seed.dialects.mysql.copies import Copies
+from tdm_seed.dialects.mysql.copies import RESTORING, Copies
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.mysql.rewinds import Rewinds
 from tdm_seed.dialects.orphans import ForeignKey
@@ -316,8 +316,8 @@ class MySQL(Rewinds, Dialect, Copies):
         orphans.find(connection, tables, self.foreign_keys(connection, {*schemas, *others}), grown)
 
     def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
-        """Name the table by which a database is known that is thrown away."""
-        return [MARK]
+        """Name the table by which a database is known that is thrown away, and the one in a half restored one."""
+        return [MARK, RESTORING]
 
     def other_schemas(self, connection: Connection) -> list[str]:
         """List the databases of the server whose tables point into this one, as far as the user may see them."""

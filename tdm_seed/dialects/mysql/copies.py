@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tdm_seed.dialects.snapshots import Snapshots, Store
 from tdm_seed.dialects.throwaway import Databases, Throwaways
 from tdm_seed.dialects.waiting import Claim
+
+#: The table in a database that is being restored, which names the snapshot. While it is there, nothing else counts.
+RESTORING: Final = "tdm_seed_restoring"
 
 
 class _Reaching(Protocol):

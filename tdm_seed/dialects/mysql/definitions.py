@@ -87,15 +87,21 @@ def _shown(connection: Connection, kind: str, name: str) -> Definition:
     return Definition(kind, name, str(statement), str(shown.get("sql_mode") or ""), number)
 
 
-def drop_all(connection: Connection) -> None:
-    """Drop what ``read`` would read; the tables first and all at once, so that whoever holds one keeps them all."""
+def names(connection: Connection) -> dict[str, list[str]]:
+    """Name by its kind what ``read`` would read."""
     found: dict[str, list[str]] = {}
     for query in _LISTED:
         for row in run(connection, query).all():
             found.setdefault(row.kind, []).append(row.name)
+    return found
+
+
+def drop_all(connection: Connection) -> None:
+    """Drop what ``read`` would read; the tables first and all at once, so that whoever holds one keeps them all."""
+    found = names(connection)
     for kind in ("TABLE", "VIEW", "SEQUENCE"):
-        if names := found.get(kind):
-            run(connection, f"DROP {kind} IF EXISTS {', '.join(map(quoted, names))}")
+        if of_kind := found.get(kind):
+            run(connection, f"DROP {kind} IF EXISTS {', '.join(map(quoted, of_kind))}")
     for kind in ("PACKAGE BODY", "PACKAGE", "PROCEDURE", "FUNCTION", "EVENT"):
         for name in found.get(kind, ()):
             run(connection, f"DROP {kind} IF EXISTS {quoted(name)}")
@@ -122,13 +128,24 @@ def _made(connection: Connection, definition: Definition) -> sa.exc.DBAPIError |
     return None
 
 
-def copy_rows(connection: Connection, pairs: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
-    """Copy the rows of tables, each given by the schema and name of both sides; tell each that is done."""
+def copies(connection: Connection, pairs: Iterable[tuple[str, str, str, str]]) -> list[tuple[str, str]]:
+    """Give for tables, each by the schema and name of both sides, its name and what copies its rows.
+
+    Raises:
+        DatabaseError: a table is gone.
+    """
+    found = []
     for schema, name, to_schema, to_name in pairs:
         columns = ", ".join(map(quoted, connection.scalars(_COLUMNS, {"schema": schema, "name": name})))
-        run(
-            connection,
-            f"INSERT INTO {quoted(to_schema)}.{quoted(to_name)} ({columns}) "
-            f"SELECT {columns} FROM {quoted(schema)}.{quoted(name)}",
-        )
+        if not columns:
+            raise DatabaseError(f"the table {name} of {schema} has no columns any more, so its rows cannot be copied")
+        into = f"INSERT INTO {quoted(to_schema)}.{quoted(to_name)} ({columns})"
+        found.append((name, f"{into} SELECT {columns} FROM {quoted(schema)}.{quoted(name)}"))
+    return found
+
+
+def copy_rows(connection: Connection, pairs: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
+    """Copy the rows of tables, each given by the schema and name of both sides; tell each that is done."""
+    for name, statement in copies(connection, pairs):
+        run(connection, statement)
         yield name

@@ -10,17 +10,17 @@ import pymysql
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tdm_seed.dialects.mysql import definitions
+from tdm_seed.dialects.mysql import definitions, lending
+from tdm_seed.dialects.mysql.copies import RESTORING
 from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
 from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
 from tdm_seed.dialects.waiting import Claim
-from tdm_seed.errors import DatabaseError
+from tdm_seed.errors import DatabaseError, Locked
 
 #: The table by which a snapshot is known; its row number 0, written last, is the mark.
 TABLE: Final = "tdm_seed_snapshot"
-#: The table in a database that is being restored, which names the snapshot. While it is there, nothing else counts.
-RESTORING: Final = "tdm_seed_restoring"
 _DENIED: Final = (1044, 1142, 1227)
+_WAITED: Final = 1205
 #: Seconds that a statement waits for those who use a table.
 _PATIENCE: Final = 60
 
@@ -46,7 +46,7 @@ class Siblings:
         return self._database
 
     def lock(self, claim: Claim) -> AbstractContextManager[object]:
-        """Need none: whoever works with snapshots of a database is its runner."""
+        """Need none: whoever works with snapshots of a database is its runner, and each of them has locks besides."""
         return nullcontext()
 
     def snapshots(self) -> list[Snapshot]:
@@ -58,7 +58,8 @@ class Siblings:
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy rows in one transaction that reads each table as nobody changes it, and write the mark last."""
         name = name_of(self._database, key)
-        with self._connected() as connection:
+        with self._connected() as connection, lending.alone(connection, name, _PATIENCE) as alone:
+            self._refuse_used(connection, name, alone=alone)
             self._drop(connection, name)
             self._begin(connection, name)
             try:
@@ -85,12 +86,16 @@ class Siblings:
 
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
         """Drop everything and make it again; a table that says so is there from before the first to after the last."""
-        with self._connected() as connection:
+        with self._connected() as connection, lending.used(connection, snapshot.name, _PATIENCE):
+            if _mark(connection, snapshot.name) is None:
+                raise DatabaseError(
+                    f"the snapshot {snapshot.name} was dropped meanwhile", hint="The database is what it was."
+                )
             run(connection, f"CREATE TABLE {RESTORING} (snapshot VARCHAR(64) NOT NULL)")
             run(connection, f"INSERT INTO {RESTORING} VALUES ('{snapshot.name}')")
             connection.commit()
             try:
-                self._replay(connection, snapshot.name)
+                self._replay(connection, snapshot.name, whole=True)
                 with _transaction(connection):
                     finish(connection)
             except sa.exc.DBAPIError as error:
@@ -98,10 +103,14 @@ class Siblings:
             self._reached("before end")
             run(connection, f"DROP TABLE {RESTORING}")
 
-    def drop(self, snapshot: Snapshot) -> None:
+    def drop(self, snapshot: Snapshot) -> bool:
         """Take the mark away first, so that what is left is half of one."""
-        with self._connected() as connection:
-            self._drop(connection, snapshot.name)
+        name = snapshot.name
+        with self._connected() as connection, lending.alone(connection, name, 0) as alone:
+            if not alone or (snapshot.complete and lending.cut_off(connection, name)):
+                return False
+            self._drop(connection, name)
+            return True
 
     def tidy(self) -> None:
         """Drop snapshots of this database without a mark, and go on with a restore that was cut off."""
@@ -109,12 +118,22 @@ class Siblings:
             if _has(connection, self._database, RESTORING):
                 name = run(connection, f"SELECT snapshot FROM {RESTORING}").scalar()
                 if name is not None:
-                    self._refuse_lost(connection, name)
-                    self._replay(connection, name)
+                    with lending.used(connection, name, _PATIENCE):
+                        self._refuse_lost(connection, name)
+                        self._replay(connection, name, whole=False)
                 run(connection, f"DROP TABLE {RESTORING}")
         for each in self.snapshots():
             if not each.complete and each.name.startswith(name_of(self._database)):
                 self.drop(each)
+
+    def _refuse_used(self, connection: Connection, name: str, *, alone: bool) -> None:
+        if not alone:
+            raise Locked(f"another database is being restored from the snapshot {name}", hint="Run the command again.")
+        if _mark(connection, name) is not None and (other := lending.cut_off(connection, name)):
+            raise Locked(
+                f"a restore of the database {other} from the snapshot {name} was cut off, and needs it to go on",
+                hint="Let any command that writes end it there, or drop that database.",
+            )
 
     def _refuse_lost(self, connection: Connection, name: str) -> None:
         if _mark(connection, name) is None:
@@ -124,28 +143,54 @@ class Siblings:
             )
 
     def _undone(self, error: sa.exc.DBAPIError) -> DatabaseError:
-        said = " ".join(str(error.orig.args[-1] if error.orig and error.orig.args else error).split())
         return DatabaseError(
-            f"the database is restored in part only: {said}",
+            f"the database is restored in part only: {_said(error)}",
             hint="Every command that writes begins with going on. What stands in the way has to go, such as a session "
             "that uses one of the tables, or a right that this user lacks.",
         )
 
-    def _replay(self, connection: Connection, name: str) -> None:
+    def _replay(self, connection: Connection, name: str, *, whole: bool) -> None:
         found = _definitions(connection, name)
         tables = [each for each in found if each.kind == "TABLE"]
-        definitions.drop_all(connection)
+        pairs = ((name, f"t{place}", self._database, each.name) for place, each in enumerate(tables))
+        copies = definitions.copies(connection, pairs)
+        self._drop_all(connection, whole=whole)
         self._reached("after drop")
         definitions.make(connection, (each for each in found if each.kind == "SEQUENCE"))
         definitions.make(connection, tables)
         run(connection, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
         self._reached("before rows")
         with _transaction(connection):
-            pairs = ((name, f"t{place}", self._database, each.name) for place, each in enumerate(tables))
-            for _ in definitions.copy_rows(connection, pairs):
-                pass
+            for _, statement in copies:
+                run(connection, statement)
         self._reached("after rows")
         definitions.make(connection, (each for each in found if each.kind not in ("SEQUENCE", "TABLE")))
+
+    def _drop_all(self, connection: Connection, *, whole: bool) -> None:
+        """Drop everything; where nothing went, and the database was ``whole``, it is what it was.
+
+        Raises:
+            Locked: it is so, since somebody uses a table.
+            DatabaseError: it is so for another reason.
+        """
+        before = definitions.names(connection)
+        try:
+            definitions.drop_all(connection)
+        except sa.exc.DBAPIError as error:
+            if not whole or connection.invalidated:
+                raise
+            connection.rollback()
+            if before != definitions.names(connection):
+                raise
+            run(connection, f"DROP TABLE {RESTORING}")
+            if isinstance(error.orig, pymysql.Error) and error.orig.args[0] == _WAITED:
+                raise Locked(
+                    f"somebody uses a table of the database, and did not stop for {_PATIENCE} s",
+                    hint="The database is what it was. Close what uses it, and run the command again.",
+                ) from error
+            raise DatabaseError(
+                f"nothing of the database can be dropped: {_said(error)}", hint="The database is what it was."
+            ) from error
 
     def _begin(self, connection: Connection, name: str) -> None:
         """Make the database and the table by which it is known for ours.
@@ -214,6 +259,10 @@ def _transaction(connection: Connection) -> Iterator[None]:
     connection.rollback()
     with connection.begin():
         yield
+
+
+def _said(error: sa.exc.DBAPIError) -> str:
+    return " ".join(str(error.orig.args[-1] if error.orig and error.orig.args else error).split())
 
 
 def _has(connection: Connection, schema: str, table: str) -> bool:

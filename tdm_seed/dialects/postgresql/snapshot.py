@@ -132,10 +132,11 @@ class Templates(Beside):
             swap.end(admin, new, self._database)
             self._reached("after rename")
 
-    def drop(self, snapshot: Snapshot) -> None:
+    def drop(self, snapshot: Snapshot) -> bool:
         """Drop a snapshot, which has to be no template first."""
         with self._admin() as admin:
             self._drop(admin, snapshot.name)
+        return True
 
     def tidy(self) -> None:
         """Drop snapshots of this database without a mark, and what a restore that was cut off has left beside it."""

@@ -98,9 +98,10 @@ class Files:
         with self._engine(self._path).begin() as connection:
             finish(connection)
 
-    def drop(self, snapshot: Snapshot) -> None:
+    def drop(self, snapshot: Snapshot) -> bool:
         """Take the mark away first, so that what is left is half of one."""
         self._remove(snapshot.name)
+        return True
 
     def tidy(self) -> None:
         """Remove files without a mark."""

@@ -101,7 +101,8 @@ class Snapshotting:
     ) -> list[Snapshot]:
         """Drop snapshots of this database, or ``everywhere`` on the server: all but the newest, and those too old.
 
-        The newest one of what the environment is now stays. Those that were cut off half-way are dropped as well.
+        The newest one of what the environment is now stays. Those that were cut off half-way are dropped as well,
+        those that another database is being restored from are not.
 
         Raises:
             UsageError: there are no snapshots on this database.
@@ -113,9 +114,7 @@ class Snapshotting:
             found = store.snapshots()
             chosen = found if everywhere else list(pruning.of(found, store.database))
             doomed = pruning.superfluous(chosen, now.digest, keep=keep, older_than=older_than)
-            for each in doomed:
-                store.drop(each)
-            return doomed
+            return [each for each in doomed if store.drop(each)]
 
 
 def _fresh(seeder: Whole) -> Key:

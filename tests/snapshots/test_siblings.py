@@ -1,0 +1,87 @@
+"""Snapshots of one database serve others of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tdm_seed.dialects.mysql import snapshot
+from tdm_seed.engine import Progress
+from tdm_seed.errors import Locked
+from tdm_seed.testing import servers
+from tdm_seed.testing.databases import throwaway
+from tests.engine.conftest import playground
+from tests.engine.playground import Playground
+from tests.snapshots.conftest import using
+from tests.snapshots.test_killed import die
+
+
+@pytest.fixture
+def play(tmp_path: Path, mysql_url: str) -> Iterator[Playground]:
+    """A playground on MySQL or MariaDB."""
+    yield from using(playground(tmp_path / "project", mysql_url))
+
+
+def test_a_snapshot_stays_while_another_database_is_restored_from_it(
+    play: Playground, mysql_server: servers.Server
+) -> None:
+    """A prune and a save leave it, and tell, until the other one has gone on where it was cut off."""
+    play.upgrade()
+    with play.seeder() as seeder:
+        shared = seeder.snapshot().snapshot
+        with throwaway(mysql_server) as url:
+            other = playground(play.root, url)
+            other.upgrade()
+            other.sql("DELETE FROM item")
+            die(other, "restore", "after drop")
+            assert not seeder._session.store().drop(shared)
+            with pytest.raises(Locked, match="was cut off, and needs it to go on"):
+                seeder.snapshot(again=True)
+            other.upgrade()
+            assert [1, 2] == other.items()
+        assert seeder._session.store().drop(shared)
+
+
+def test_two_databases_are_restored_from_a_snapshot_at_the_same_time(
+    play: Playground, mysql_server: servers.Server
+) -> None:
+    """Neither waits for the other, and while they are at it the snapshot stays."""
+    play.upgrade()
+
+    class Meanwhile(Progress):
+        """Restores the first database while the second is at it, and tries to drop what both need."""
+
+        def reached(self, point: str) -> None:
+            if point == "before rows":
+                with play.seeder() as first:
+                    first.restore(confirmed=True)
+                    assert not first._session.store().drop(shared)
+
+    with play.seeder() as seeder:
+        shared = seeder.snapshot().snapshot
+    with throwaway(mysql_server) as url:
+        other = playground(play.root, url)
+        with other.seeder(progress=Meanwhile()) as second:
+            second.restore(confirmed=True)
+        assert [1, 2] == other.items()
+
+
+def test_a_restore_that_somebody_keeps_from_beginning_is_none(
+    play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is dropped while a transaction uses a table, and no later command goes on with it."""
+    monkeypatch.setattr(snapshot, "_PATIENCE", 1)
+    play.upgrade()
+    with play.seeder() as seeder:
+        seeder.snapshot()
+        play.sql("INSERT INTO item VALUES (7, 'mine')")
+        with play.connection() as user:
+            user.exec_driver_sql("SELECT * FROM item").all()
+            with pytest.raises(Locked, match="somebody uses a table of the database, and did not stop for 1 s"):
+                seeder.restore(confirmed=True)
+        seeder.upgrade()
+        assert [1, 2, 7] == play.items()
+        seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()
