@@ -83,12 +83,7 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
         UsageError: seeds are pending, or were applied with other volumes, another random seed, clock or Faker.
     """
     reset_rules.check(session, entries, adopt=True)
-    version = session.schema_version
-    if version is not None and set(heads) != set(version.newest()):
-        raise SchemaNotReady(
-            f"the schema is at {', '.join(heads) or 'no revision'}, and its newest is {', '.join(version.newest())}",
-            hint="`tdm-seed upgrade --migrate` brings it there; then save it.",
-        )
+    _refuse_old(session, heads)
     if plan.drift:
         first = plan.drift[0]
         raise DriftError(f"{first.reason}, so the rows are not those of the files", seed=first.seed)
@@ -104,6 +99,16 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
                 seed=name,
                 hint="`tdm-seed reset` makes them; then save them. Or say what was said then.",
             )
+
+
+def _refuse_old(session: Session, heads: tuple[str, ...]) -> None:
+    """Refuse a schema that is not the one that the migrations of the key end with."""
+    version = session.schema_version
+    if version is not None and set(heads) != set(version.newest()):
+        raise SchemaNotReady(
+            f"the schema is at {', '.join(heads) or 'no revision'}, and its newest is {', '.join(version.newest())}",
+            hint="`tdm-seed upgrade --migrate` brings it there; then save it.",
+        )
 
 
 def _otherwise(session: Session, key: Key, name: str, entry: Applied, now: datetime) -> str | None:
@@ -142,11 +147,14 @@ class Described:
 
         Raises:
             Locked: another runner has come in between.
+            SchemaNotReady: so has somebody who has changed the schema.
         """
         history = self.session.history
         entries = history.current(copy)
         if [each.id for each in entries] != [each.id for each in self.entries]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
+        if self.session.schema_version is not None:
+            _refuse_old(self.session, self.session.schema_version.heads(copy))
         return Mark(
             database=self.store.database,
             environment=self.session.environment.name,
