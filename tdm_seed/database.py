@@ -72,6 +72,8 @@ class Database:
         #: Changes per table, and the volumes that the seed asked for: what goes into the history.
         self.changes: dict[str, Changes] = {}
         self.volumes: dict[str, int] = {}
+        #: Those of them that the environment did not name.
+        self.defaulted: set[str] = set()
         #: The tables behind ``changes``, so that their foreign keys can be proven.
         self.written: dict[str, sa.Table] = {}
         #: Whether ``changes`` is all that the seed can have written.
@@ -260,6 +262,8 @@ class Database:
                 hint=f'Give a whole number: db.volume("{name}", default=100).',
             )
         self.volumes[name] = found
+        if name not in self._environment.volumes:
+            self.defaulted.add(name)
         return found
 
     def range(self, name: str, default: int | None = None) -> range:

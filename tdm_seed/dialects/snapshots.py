@@ -28,7 +28,7 @@ class Mark:
     """What a snapshot says of itself: where its rows came from, and what they were made of.
 
     ``fingerprint`` is the catalogue's, ``seeds`` how many seeds are applied in it, ``size`` how many bytes it had when
-    that could be said exactly.
+    that could be said exactly, ``digest`` is that of the bytes where they are ours to read.
     """
 
     database: str
@@ -39,6 +39,7 @@ class Mark:
     made_at: datetime
     tool_version: str
     size: int | None = None
+    digest: str | None = None
 
     def written(self) -> str:
         """Write the mark as one line of JSON."""

@@ -321,8 +321,10 @@ class Promise:
         session, seed = self.session, result.seed
         note = {
             "clock": TODAY if session.environment.now is None else None,
+            "defaulted": sorted(db.defaulted),
             "faker": faking.version() if db.used_fake else None,
             "given": sorted(db.writer.given_numbers),
+            "locale": session.environment.locale if db.used_fake else None,
             "numbered": sorted(db.writer.chosen_numbers),
             "overrides": dict(session.environment.overrides),
             "reason": reason,

@@ -124,6 +124,7 @@ class Resetting:
                 with suppress(DatabaseError):  # what was known is not so any more
                     return _by_rows(self, Course(Way.ROWS, kept=kept), confirmed=confirmed)
             self._known = None
+        self._session.go_on()
         entries = self._session.entries()
         reset_rules.check(self._session, entries, adopt=adopt)
         course = _choose(self, entries, way, empty=empty, adopt=adopt)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import os
+import tomllib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from tdm_seed.errors import UsageError
@@ -23,15 +26,30 @@ def migration_files(location: Location) -> list[tuple[str, Path]]:
     return sorted(
         (f"{place}/{path.relative_to(folder).as_posix()}", path)
         for place, folder in enumerate(folders)
-        for path in folder.rglob("*")
+        for path in _below(folder)
         if path.is_file() and path.suffix != ".pyc"
     )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Give the files below a folder, also those behind links, as Python imports them; each folder once."""
+    seen = {os.path.realpath(folder)}
+    for place, folders, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, name) for name in names)
+        fresh = []
+        for name in sorted(folders):
+            if (real := os.path.realpath(os.path.join(place, name))) not in seen:
+                seen.add(real)
+                fresh.append(name)
+        folders[:] = fresh
 
 
 def plain_folder(location: Location) -> Path | None:
     """Read what ``alembic init`` writes: one folder below that of the file; None where only Alembic can tell."""
     if location.scripts is not None:
         return location.scripts
+    if location.toml is not None and _configures(location.toml):
+        return None
     given: dict[str, str] = {}
     if location.ini is not None:
         parser = configparser.RawConfigParser()
@@ -45,6 +63,15 @@ def plain_folder(location: Location) -> Path | None:
         return None
     folder = location.file.parent / script
     return folder if (folder / "env.py").is_file() else None
+
+
+def _configures(toml: Path) -> bool:
+    """Tell whether a ``pyproject.toml`` may say anything to Alembic, which reads it besides ``alembic.ini``."""
+    try:
+        tool = tomllib.loads(toml.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return True
+    return not isinstance(tool, dict) or "alembic" in tool
 
 
 def _by_alembic(location: Location) -> list[Path]:

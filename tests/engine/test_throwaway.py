@@ -161,6 +161,26 @@ def test_where_nothing_may_be_made_nothing_is(server_play: Playground, manifest:
         pytest.fail("it was let in")
 
 
+def test_nothing_is_made_on_a_server_that_a_protected_environment_lists(server_play: Playground) -> None:
+    """Whichever environment is checked, since a host that was mistaken is most likely that one."""
+    server_play.manifest("prod", 'hosts = ["localhost"]\nprotected = true\n')
+    message = "one of the protected environment 'prod', so check makes no database on it"
+    with pytest.raises(Protected, match=message), throwaways(server_play.environment(), progress=Progress()):
+        pytest.fail("it was let in")
+
+
+def test_a_database_that_is_named_by_itself_is_one_to_be_checked_on(server_play: Playground) -> None:
+    """Also for a protected environment, as long as its manifest lists the host."""
+    server_play.manifest("dev", 'url = "${PLAYGROUND_URL}"\nhosts = ["localhost"]\nprotected = true\n')
+    environment = server_play.environment(url=server_play.url)
+    with throwaways(environment, progress=Progress()) as made:
+        assert made.new().database != environment.url
+    server_play.manifest("dev", 'hosts = ["db.example"]\nprotected = true\n')
+    refused = server_play.environment(url=server_play.url)
+    with pytest.raises(Protected, match="may not touch"), throwaways(refused, progress=Progress()):
+        pytest.fail("it was let in")
+
+
 def test_a_plain_create_database_goes_on_meanwhile(postgresql_server: Server, tmp_path: Path) -> None:
     """Nobody stays connected to what it copies, also where the environment's database is the maintenance one."""
     url = make_url(postgresql_server.url).set(database="postgres").render_as_string(hide_password=False)

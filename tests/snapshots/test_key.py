@@ -76,6 +76,30 @@ def test_migrations_are_found_wherever_they_are_configured(sqlite_play: Playgrou
     ]
 
 
+def test_migrations_behind_a_link_change_the_key(sqlite_play: Playground) -> None:
+    """Alembic follows the link, and one that leads back up is no endless way."""
+    play = sqlite_play
+    migrations(play)
+    versions = play.root / "migrations/versions"
+    versions.rename(play.root / "elsewhere")
+    versions.symlink_to("../elsewhere", target_is_directory=True)
+    (play.root / "elsewhere/round").symlink_to("../migrations", target_is_directory=True)
+    first = key(play)
+    play.write("elsewhere/0002_second.py", MIGRATION.format("0002", '"0001"'))
+    assert first != key(play)
+
+
+def test_migrations_that_pyproject_names_besides_the_ini_change_the_key(sqlite_play: Playground) -> None:
+    """Alembic reads both files, so a folder that only one of them names counts."""
+    play = sqlite_play
+    migrations(play)
+    play.write("pyproject.toml", '[tool.alembic]\nversion_locations = ["%(here)s/more"]\n')
+    play.write("more/0001_first.py", MIGRATION.format("0001", None))
+    first = key(play)
+    play.write("more/0002_second.py", MIGRATION.format("0002", '"0001"'))
+    assert first != key(play)
+
+
 def test_a_restored_database_is_told_in_json(sqlite_play: Playground) -> None:
     """With the name of the snapshot, and exit codes that tell why not."""
     play = sqlite_play

@@ -244,21 +244,42 @@ def test_two_who_restore_come_one_after_the_other(play: Playground) -> None:
     assert [1, 2] == play.items()
 
 
-@pytest.mark.parametrize("damage", ["cut short", "overwritten"])
+@pytest.mark.parametrize("damage", ["cut short", "overwritten", "one byte"])
 def test_a_damaged_file_is_not_restored(sqlite_play: Playground, damage: str) -> None:
-    """Neither one that is shorter, which is as good as none, nor one that SQLite cannot read."""
+    """Neither one that is shorter, which is as good as none, nor one with other bytes, which SQLite might even read."""
     play = sqlite_play
     play.upgrade()
     with play.seeder() as seeder:
         saved = seeder.snapshot().snapshot
         path = next(play.root.parent.glob(f"*.tdm-seed-snapshots/{saved.name}.db"))
         content = path.read_bytes()
-        path.write_bytes(content[:5000] if damage == "cut short" else b"x" * len(content))
+        at = content.rindex(b"two")
+        damaged = {
+            "cut short": content[:5000],
+            "overwritten": b"x" * len(content),
+            "one byte": content[:at] + b"x" + content[at + 1 :],
+        }
+        path.write_bytes(damaged[damage])
         play.sql("INSERT INTO item VALUES (7, 'mine')")
         with pytest.raises(Exception, match="there is no snapshot|cannot be read"):
             seeder.restore(confirmed=True)
         assert [1, 2, 7] == play.items()
         seeder.upgrade()
+        assert seeder.snapshot(again=True).built
+        seeder.restore(confirmed=True)
+
+
+def test_a_snapshot_is_for_those_alone_who_may_read_the_database(sqlite_play: Playground) -> None:
+    """Its folder is its maker's, and the file may be read by whom the database may."""
+    play = sqlite_play
+    play.upgrade()
+    database = Path(play.url.removeprefix("sqlite:///"))
+    database.chmod(0o640)
+    with play.seeder() as seeder:
+        name = seeder.snapshot().snapshot.name
+    folder = database.with_name(f"{database.name}.tdm-seed-snapshots")
+    files = {each.name: each.stat().st_mode & 0o777 for each in folder.glob(f"{name}.*")}
+    assert (0o700, 0o640) == (folder.stat().st_mode & 0o777, files[f"{name}.db"])
 
 
 def test_what_a_restore_has_left_is_none_of_the_rows_and_can_be_finished_first(play: Playground) -> None:

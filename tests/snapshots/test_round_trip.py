@@ -78,6 +78,25 @@ def test_a_database_that_is_not_what_its_key_says_is_not_saved(sqlite_play: Play
     refused(play, DriftError, "so the rows are not those of the files")
 
 
+def test_rows_of_an_environment_that_has_changed_since_are_not_saved(sqlite_play: Playground) -> None:
+    """Another locale, a volume that is gone, another tool; a volume that the seed gives itself stays what it is."""
+    play = sqlite_play
+    play.seed("faked", "def upgrade(db):\n    db.insert('item', {'id': 5, 'label': db.fake.name()})\n")
+    play.upgrade()
+    play.manifest("dev", 'locale = "de_DE"\n' + MANIFEST)
+    refused(play, UsageError, "it was applied with the locale en_US, and it is de_DE now")
+    play.manifest()
+    play.seed("many", "def upgrade(db):\n    db.volume('items', 3)\n    db.volume('others', 4)\n")
+    play.upgrade()
+    play.manifest("dev", MANIFEST.partition("[volumes]")[0])
+    refused(play, UsageError, "it was applied with items=3, and dev names no such volume now")
+    play.manifest()
+    with play.seeder() as seeder:
+        assert seeder.snapshot().built
+    play.sql("UPDATE seed_history SET tool_version = '0.0.9'")
+    refused(play, UsageError, r"it was applied by tdm-seed 0\.0\.9, and it is")
+
+
 def refused(play: Playground, kind: type[TdmSeedError], message: str) -> None:
     """See that saving is refused, and nothing was made."""
     with play.seeder() as seeder:

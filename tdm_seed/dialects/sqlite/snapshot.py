@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Final
 
@@ -42,37 +44,42 @@ class Files:
         return str(self._path)
 
     def lock(self, claim: Claim) -> AbstractContextManager[object]:
-        """Hold a lock file in the folder."""
-        self._folder.mkdir(exist_ok=True)
+        """Hold a lock file in the folder, where the rows are for those alone who may read the database."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         return file_lock(self._folder / "lock", claim)
 
     def snapshots(self) -> list[Snapshot]:
-        """List the files of our names and what their marks say; a file of another size is not what was marked."""
+        """List the files of our names and what their marks say.
+
+        A file of another size is not what was marked, and one that has no digest cannot be known to be.
+        """
         found = []
         for path in sorted(self._folder.glob(f"{name_of(self.database)}*.db")):
             mark, size = self._mark(path.stem), path.stat().st_size
-            found.append(Snapshot(path.stem, mark if mark and mark.size == size else None, size))
+            found.append(Snapshot(path.stem, mark if mark and mark.size == size and mark.digest else None, size))
         return found
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy page by page within one read transaction of SQLite's own, then rename twice: the file, and its mark."""
         name = name_of(self.database, key)
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         self._remove(name)
         part = self._file(name, ".part")
         part.unlink(missing_ok=True)
         try:
+            part.touch(0o600)
+            shutil.copymode(self._path, part)
             with self._driver() as source, closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE").fetchall()
             self._reached("after copy")
             with self._engine(part).connect() as connection:
-                mark = replace(describe(connection), size=part.stat().st_size)
-            os.replace(part, self._file(name, ".db"))
+                mark = describe(connection)
+            mark = replace(mark, size=part.stat().st_size, digest=_digest(part))
+            self._put(part, ".db")
             self._reached("before mark")
-            written = self._file(name, ".part")
-            written.write_text(mark.written(), encoding="utf-8")
-            os.replace(written, self._file(name, ".json"))
+            part.write_text(mark.written(), encoding="utf-8")
+            self._put(part, ".json")
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -82,17 +89,19 @@ class Files:
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
         """Write the snapshot's pages over the open file, in one transaction, so that connections stay valid."""
         path = self._file(snapshot.name, ".db")
+        try:
+            found = _digest(path)
+        except OSError as error:
+            raise _unreadable(snapshot, path, error.strerror or str(error)) from error
+        if snapshot.mark is None or found != snapshot.mark.digest:
+            raise _unreadable(snapshot, path, "its bytes are not those that were saved")
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as copy, self._driver() as target:
             self._reached("before drop")
             try:
                 copy.backup(target, progress=_impatience(), sleep=_STEP)
             except sqlite3.DatabaseError as error:
                 if "malformed" in str(error) or "not a database" in str(error):
-                    raise DatabaseError(
-                        f"the snapshot {snapshot.name} cannot be read: {error}",
-                        file=path,
-                        hint="The database is what it was. `tdm-seed snapshot save --again` makes another.",
-                    ) from error
+                    raise _unreadable(snapshot, path, str(error)) from error
                 raise
         self._reached("after drop")
         with self._engine(self._path).begin() as connection:
@@ -110,6 +119,18 @@ class Files:
                 self._remove(each.name)
         for path in self._folder.glob(f"{name_of(self.database)}*.part"):
             path.unlink(missing_ok=True)
+
+    def _put(self, part: Path, suffix: str) -> None:
+        """Give a file its name when its bytes are on the disk, so that no loss of power leaves a name without them."""
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, part.with_suffix(suffix))
+        if os.name == "posix":  # elsewhere no folder can be opened
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def _remove(self, name: str) -> None:
         for suffix in (".json", ".db"):
@@ -131,6 +152,20 @@ class Files:
             found = connection.connection.driver_connection
             assert isinstance(found, sqlite3.Connection)
             yield found
+
+
+def _digest(path: Path) -> str:
+    """Digest the bytes of a file, a piece at a time."""
+    with path.open("rb") as file:
+        return file_digest(file, lambda: blake2b(digest_size=16, person=b"tdm-seed")).hexdigest()
+
+
+def _unreadable(snapshot: Snapshot, path: Path, why: str) -> DatabaseError:
+    return DatabaseError(
+        f"the snapshot {snapshot.name} cannot be read: {why}",
+        file=path,
+        hint="The database is what it was. When it is up to date, `tdm-seed snapshot save --again` makes this anew.",
+    )
 
 
 def _impatience() -> Callable[[int, int, int], None]:

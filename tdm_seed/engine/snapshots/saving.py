@@ -80,15 +80,11 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
         Protected: as a reset, since a snapshot is there to be gone back to.
         SchemaNotReady: there are migrations that have not run.
         DriftError: files and history disagree.
-        UsageError: seeds are pending, or were applied with other volumes, another random seed, clock or Faker.
+        UsageError: seeds are pending, or were applied with other volumes, another random seed, clock, locale,
+            Faker or tdm-seed.
     """
     reset_rules.check(session, entries, adopt=True)
-    version = session.schema_version
-    if version is not None and set(heads) != set(version.newest()):
-        raise SchemaNotReady(
-            f"the schema is at {', '.join(heads) or 'no revision'}, and its newest is {', '.join(version.newest())}",
-            hint="`tdm-seed upgrade --migrate` brings it there; then save it.",
-        )
+    _refuse_old(session, heads)
     if plan.drift:
         first = plan.drift[0]
         raise DriftError(f"{first.reason}, so the rows are not those of the files", seed=first.seed)
@@ -106,6 +102,16 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
             )
 
 
+def _refuse_old(session: Session, heads: tuple[str, ...]) -> None:
+    """Refuse a schema that is not the one that the migrations of the key end with."""
+    version = session.schema_version
+    if version is not None and set(heads) != set(version.newest()):
+        raise SchemaNotReady(
+            f"the schema is at {', '.join(heads) or 'no revision'}, and its newest is {', '.join(version.newest())}",
+            hint="`tdm-seed upgrade --migrate` brings it there; then save it.",
+        )
+
+
 def _otherwise(session: Session, key: Key, name: str, entry: Applied, now: datetime) -> str | None:
     """Say in what a seed was applied otherwise than it would be now."""
     environment = session.environment
@@ -115,16 +121,22 @@ def _otherwise(session: Session, key: Key, name: str, entry: Applied, now: datet
         return f"it is applied, and {environment.name} does not list it"
     if entry.state is State.STAMPED:
         return "it is stamped and has not run"
-    volumes = environment.volumes
+    volumes, defaulted = environment.volumes, entry.note.get("defaulted")
     for volume, count in sorted(entry.volumes.items()):
-        if volumes.get(volume, count) != count:
+        if volume in volumes and volumes[volume] != count:
             return f"it was applied with {volume}={count}, and it is {volumes[volume]} now"
+        if volume not in volumes and not (isinstance(defaulted, list) and volume in defaulted):
+            return f"it was applied with {volume}={count}, and {environment.name} names no such volume now"
     if entry.random_seed != environment.random_seed:
         return f"it was applied with the random seed {entry.random_seed}, and it is {environment.random_seed} now"
     if entry.clock != now:
         return f"it was applied at the clock {entry.clock.isoformat()}, and it is {now.isoformat()} now"
     if entry.note.get("faker") not in (None, faking.version()):
         return f"it was applied with Faker {entry.note['faker']}, and it is {faking.version()} now"
+    if entry.note.get("locale") not in (None, environment.locale):
+        return f"it was applied with the locale {entry.note['locale']}, and it is {environment.locale} now"
+    if entry.tool_version != session.tool_version:
+        return f"it was applied by tdm-seed {entry.tool_version}, and it is {session.tool_version} now"
     return None
 
 
@@ -142,11 +154,14 @@ class Described:
 
         Raises:
             Locked: another runner has come in between.
+            SchemaNotReady: so has somebody who has changed the schema.
         """
         history = self.session.history
         entries = history.current(copy)
         if [each.id for each in entries] != [each.id for each in self.entries]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
+        if self.session.schema_version is not None:
+            _refuse_old(self.session, self.session.schema_version.heads(copy))
         return Mark(
             database=self.store.database,
             environment=self.session.environment.name,
