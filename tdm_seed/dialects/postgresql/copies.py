@@ -17,9 +17,12 @@ from tdm_seed.errors import DatabaseError, TdmSeedError
 if TYPE_CHECKING:
     from tdm_seed.dialects.postgresql.snapshot import Templates
 
+#: Through JSON, since each major version has other columns.
 _STANDING = sa.text(
     "SELECT current_setting('server_version_num')::integer / 10000, pg_encoding_to_char(encoding), datcollate, "
-    "datctype FROM pg_database WHERE datname = current_database()"
+    "datctype, to_jsonb(d) ->> 'datlocprovider', "
+    "COALESCE(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), to_jsonb(d) ->> 'daticurules' "
+    "FROM pg_database d WHERE datname = current_database()"
 )
 
 
@@ -90,7 +93,7 @@ class Copies(Snapshots, Throwaways):
         return stamp(connection, own)
 
     def standing(self, connection: Connection) -> tuple[Any, ...]:
-        """Give the server's major version, and encoding and collation of the database."""
+        """Give the server's major version, encoding and collation of the database, and whose collation that is."""
         return ("postgresql", *connection.execute(_STANDING).one())
 
 

@@ -17,21 +17,21 @@ _QUERY: Final = r"""
 WITH own AS MATERIALIZED (
     SELECT oid FROM pg_class WHERE relkind = 'r' AND relname = ANY(%(own)s)
 ), space AS MATERIALIZED (
-    SELECT oid, nspname, nspacl FROM pg_namespace
+    SELECT oid, nspname, nspacl, nspowner FROM pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname !~ '^tdm_seed'
 ), foreign_to_us AS MATERIALIZED (
     SELECT objid, classid FROM pg_depend WHERE deptype = 'e' OR (deptype IN ('a', 'i')
         AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass AND refobjid IN (SELECT oid FROM own))
 ), relation AS MATERIALIZED (
     SELECT c.oid, s.nspname, c.relname, c.relkind, ROW(c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
-        c.reloptions, c.relacl, c.relreplident, c.relpartbound, c.relam) AS rest
+        c.reloptions, c.relacl, c.relreplident, c.relpartbound, c.relam, pg_get_userbyid(c.relowner)) AS rest
     FROM pg_class c JOIN space s ON s.oid = c.relnamespace
     WHERE c.relkind NOT IN ('t', 'i', 'I') AND c.relname !~ '^tdm_seed' AND c.oid NOT IN (SELECT oid FROM own)
     AND c.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_class'::regclass)
 ), kind AS MATERIALIZED (
     SELECT t.oid, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 ), line (text) AS (
-    SELECT ROW('schema', nspname, nspacl)::text FROM space
+    SELECT ROW('schema', nspname, nspacl, pg_get_userbyid(nspowner))::text FROM space
     UNION ALL SELECT ROW('extension', extname, extversion)::text FROM pg_extension
     UNION ALL SELECT ROW('relation', nspname, relname, relkind, rest)::text FROM relation
     UNION ALL SELECT ROW('column', r.nspname, r.relname, a.attname, a.attnum, k.nspname, k.typname, a.atttypmod,
@@ -67,23 +67,64 @@ WITH own AS MATERIALIZED (
     FROM pg_sequence q JOIN relation r ON r.oid = q.seqrelid
     UNION ALL SELECT ROW('routine', s.nspname, p.proname, p.prokind, p.prolang, p.proargtypes, p.proallargtypes,
         p.proargmodes, p.proargnames, p.proargdefaults, p.prorettype, p.proretset, p.provolatile, p.proparallel,
-        p.proisstrict, p.prosecdef, p.proconfig, p.proacl, p.probin, {body} p.prosrc)::text
+        p.proisstrict, p.prosecdef, p.proconfig, p.proacl, p.probin, {body} p.prosrc,
+        pg_get_userbyid(p.proowner))::text
     FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
     WHERE p.proname !~ '^tdm_seed'
         AND p.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_proc'::regclass)
     UNION ALL SELECT ROW('type', s.nspname, t.typname, t.typtype, t.typnotnull, t.typbasetype, t.typtypmod,
-        t.typcollation, t.typacl, t.typdefaultbin)::text
+        t.typcollation, t.typacl, t.typdefaultbin, pg_get_userbyid(t.typowner))::text
     FROM pg_type t JOIN space s ON s.oid = t.typnamespace WHERE t.typtype IN ('d', 'e', 'r')
         AND t.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_type'::regclass)
     UNION ALL SELECT ROW('check of a type', k.nspname, k.typname, c.conname, c.convalidated, c.conbin)::text
     FROM pg_constraint c JOIN kind k ON k.oid = c.contypid
     UNION ALL SELECT ROW('word', k.nspname, k.typname, e.enumsortorder, e.enumlabel)::text
     FROM pg_enum e JOIN kind k ON k.oid = e.enumtypid
+    UNION ALL SELECT ROW('aggregate', s.nspname, p.proname, p.proargtypes, to_jsonb(a) - 'aggfnoid' - 'aggsortop'
+        - 'aggtranstype' - 'aggmtranstype' - ARRAY[{functions}], {names},
+        (pg_identify_object('pg_operator'::regclass, nullif(a.aggsortop, 0), 0)).identity,
+        (pg_identify_object('pg_type'::regclass, a.aggtranstype, 0)).identity,
+        (pg_identify_object('pg_type'::regclass, nullif(a.aggmtranstype, 0), 0)).identity)::text
+    FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid JOIN space s ON s.oid = p.pronamespace
+    WHERE p.proname !~ '^tdm_seed'
+        AND p.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_proc'::regclass)
+    UNION ALL SELECT ROW('event trigger', t.evtname, t.evtevent, pg_get_userbyid(t.evtowner), s.nspname, p.proname,
+        t.evtenabled, t.evttags)::text
+    FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_namespace s ON s.oid = p.pronamespace
+    WHERE t.evtname !~ '^tdm_seed'
+        AND t.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_event_trigger'::regclass)
+    UNION ALL SELECT ROW('operator', (pg_identify_object('pg_operator'::regclass, o.oid, 0)).identity,
+        pg_get_userbyid(o.oprowner), o.oprkind, o.oprcanmerge, o.oprcanhash,
+        (pg_identify_object('pg_operator'::regclass, nullif(o.oprcom, 0), 0)).identity,
+        (pg_identify_object('pg_operator'::regclass, nullif(o.oprnegate, 0), 0)).identity,
+        (pg_identify_object('pg_proc'::regclass, nullif(o.oprcode::oid, 0), 0)).identity,
+        (pg_identify_object('pg_proc'::regclass, nullif(o.oprrest::oid, 0), 0)).identity,
+        (pg_identify_object('pg_proc'::regclass, nullif(o.oprjoin::oid, 0), 0)).identity)::text
+    FROM pg_operator o JOIN space s ON s.oid = o.oprnamespace
+    WHERE o.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_operator'::regclass)
+    UNION ALL SELECT ROW('collation', s.nspname, pg_get_userbyid(c.collowner), to_jsonb(c) - 'oid' - 'collnamespace'
+        - 'collowner')::text
+    FROM pg_collation c JOIN space s ON s.oid = c.collnamespace
+    WHERE c.oid NOT IN (SELECT objid FROM foreign_to_us WHERE classid = 'pg_collation'::regclass)
+    UNION ALL SELECT ROW('statistics', r.nspname, r.relname, s.nspname, pg_get_userbyid(x.stxowner),
+        to_jsonb(x) - 'oid' - 'stxrelid' - 'stxnamespace' - 'stxowner')::text
+    FROM pg_statistic_ext x JOIN relation r ON r.oid = x.stxrelid JOIN pg_namespace s ON s.oid = x.stxnamespace
+    UNION ALL SELECT ROW('default rights', s.nspname, pg_get_userbyid(d.defaclrole), d.defaclobjtype,
+        d.defaclacl)::text
+    FROM pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace
+    WHERE d.defaclnamespace = 0 OR s.oid IS NOT NULL
 )
 SELECT encode(sha256(convert_to(coalesce(string_agg(
     CASE WHEN text LIKE '%%:location %%' THEN regexp_replace(text, ':(location|stmt_location|stmt_len) -?\d+', '', 'g')
     ELSE text END, E'\n' ORDER BY text COLLATE "C"), ''), 'UTF8')), 'hex') FROM line
 """
+
+#: The functions of an aggregate, which are told by their names.
+_AGGREGATE: Final = (
+    "aggtransfn", "aggfinalfn", "aggcombinefn", "aggserialfn", "aggdeserialfn", "aggmtransfn", "aggminvtransfn",
+    "aggmfinalfn",
+)  # fmt: skip
+_NAMED: Final = "(pg_identify_object('pg_proc'::regclass, nullif(a.{column}::oid, 0), 0)).identity"
 
 #: The first number that a server gives to what its users make, rather than to what it is born with.
 _FIRST: Final = 16_384
@@ -105,6 +146,12 @@ _PARTS: Final = (
     ("pg_inherits", "inhrelid", "true"),
     ("pg_sequence", "seqrelid", "true"),
     ("pg_partitioned_table", "partrelid", "true"),
+    ("pg_aggregate", "aggfnoid::oid", f"aggfnoid::oid >= {_FIRST}"),
+    ("pg_event_trigger", "oid", "true"),
+    ("pg_operator", "oid", f"oid >= {_FIRST}"),
+    ("pg_collation", "oid", f"oid >= {_FIRST}"),
+    ("pg_statistic_ext", "oid", "true"),
+    ("pg_default_acl", "oid", "true"),
     ("pg_namespace", "oid", "true"),
     ("pg_extension", "oid", "true"),
     ("pg_depend", "objid", "refclassid = 'pg_extension'::regclass"),
@@ -141,5 +188,7 @@ def fingerprint(connection: Connection, own: Collection[str]) -> str:
     nulls = "i.indnullsnotdistinct," if version >= (15,) else ""
     body = "p.prosqlbody," if version >= (14,) else ""
     query = _QUERY.replace("{nulls}", nulls).replace("{body}", body)
+    query = query.replace("{functions}", ", ".join(literal(each) for each in _AGGREGATE))
+    query = query.replace("{names}", ", ".join(_NAMED.replace("{column}", each) for each in _AGGREGATE))
     found: str = connection.exec_driver_sql(query, {"own": sorted(own)}).scalar_one()
     return found
