@@ -21,6 +21,7 @@ from tdm_seed.errors import DatabaseError, Locked
 TABLE: Final = "tdm_seed_snapshot"
 _DENIED: Final = (1044, 1142, 1227)
 _WAITED: Final = 1205
+_MODE: Final = "sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"
 #: Seconds that a statement waits for those who use a table.
 _PATIENCE: Final = 60
 
@@ -30,6 +31,10 @@ _KNOWN = sa.text(
     f"WHERE m.table_name = '{TABLE}' AND m.table_schema LIKE 'tdm\\\\_seed\\\\_%' ORDER BY 1"
 )
 _TABLES = sa.text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
+_WITH_ROWS = sa.text(
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = :name "
+    "AND table_type NOT IN ('VIEW', 'SEQUENCE') ORDER BY 1"
+)
 
 
 class Siblings:
@@ -64,6 +69,7 @@ class Siblings:
             self._begin(connection, name)
             try:
                 found = definitions.read(connection)
+                self._try_out(connection, name, found)
                 tables = [each.name for each in found if each.kind == "TABLE"]
                 for place, table in enumerate(tables):
                     run(connection, f"CREATE TABLE {quoted(name)}.t{place} LIKE {quoted(table)}")
@@ -158,7 +164,7 @@ class Siblings:
         self._reached("after drop")
         definitions.make(connection, (each for each in found if each.kind == "SEQUENCE"))
         definitions.make(connection, tables)
-        run(connection, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
+        run(connection, f"SET SESSION {_MODE}")
         self._reached("before rows")
         with _transaction(connection):
             for _, statement in copies:
@@ -191,6 +197,18 @@ class Siblings:
             raise DatabaseError(
                 f"nothing of the database can be dropped: {_said(error)}", hint="The database is what it was."
             ) from error
+
+    def _try_out(self, connection: Connection, name: str, found: list[Definition]) -> None:
+        """Prove that this user may make all of it, while the database is whole: what others made carries their name."""
+        if all(each.kind in ("SEQUENCE", "TABLE") for each in found):
+            return
+        run(connection, f"USE {quoted(name)}")
+        try:
+            definitions.try_out(connection, found)
+        finally:
+            if not connection.invalidated:
+                run(connection, f"USE {quoted(self._database)}")
+                run(connection, f"SET SESSION {_MODE}")
 
     def _begin(self, connection: Connection, name: str) -> None:
         """Make the database and the table by which it is known for ours.
@@ -234,7 +252,7 @@ class Siblings:
             return
         run(connection, f"DELETE FROM {quoted(name)}.{TABLE} WHERE place = 0")
         connection.commit()
-        if tables := [each for each in connection.scalars(_TABLES, {"name": name}) if each != TABLE]:
+        if tables := [each for each in connection.scalars(_WITH_ROWS, {"name": name}) if each != TABLE]:
             run(connection, f"DROP TABLE {', '.join(f'{quoted(name)}.{quoted(each)}' for each in tables)}")
         run(connection, f"DROP DATABASE {quoted(name)}")
 
@@ -245,8 +263,7 @@ class Siblings:
             checks = ", check_constraint_checks = 0" if getattr(connection.dialect, "is_mariadb", False) else ""
             run(
                 connection,
-                "SET SESSION foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', "
-                f"lock_wait_timeout = {_PATIENCE}{checks}",
+                f"SET SESSION foreign_key_checks = 0, {_MODE}, lock_wait_timeout = {_PATIENCE}{checks}",
             )
             run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.commit()
