@@ -15,7 +15,7 @@ from tdm_seed.dialects.postgresql.beside import Beside
 from tdm_seed.dialects.postgresql.lock import run_lock
 from tdm_seed.dialects.postgresql.sessions import alone
 from tdm_seed.dialects.postgresql.swap import BORN, literal, quoted
-from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
+from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
 
@@ -67,7 +67,7 @@ class Templates(Beside):
             return self._snapshots(admin)
 
     def _snapshots(self, admin: Connection) -> list[Snapshot]:
-        found = [(row, Mark.read(row.said)) for row in admin.execute(_KNOWN)]
+        found = [(row, Mark.read(row.said)) for row in admin.execute(_KNOWN) if not foreign(row.said)]
         return [Snapshot(row.datname, mark, row.size) for row, mark in found if mark or row.datconnlimit == BORN]
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
@@ -75,6 +75,8 @@ class Templates(Beside):
         name = name_of(self._database, key)
         with self._admin() as admin:
             self._check_rights(admin)
+            if any(row.datname == name and foreign(row.said) for row in admin.execute(_KNOWN)):
+                raise of_another_version(name)
             alone(admin, self._database, force=force)
             self._drop(admin, name)
             size = admin.scalar(sa.select(sa.func.pg_database_size(self._database)))
