@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy.engine import URL, Connection
 
 from tdm_seed.dialects.waiting import Claim
-from tdm_seed.errors import TdmSeedError, UsageError
+from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
 
 #: The first key of every mark; nobody but this tool writes it.
 _SIGN = "tdm-seed snapshot"
-#: What a mark of this version looks like; others are not understood, and so are nobody's.
+#: What a mark of this version looks like; others are not understood, and what carries them is left alone.
 _VERSION = 1
 #: Where a connection remembers the catalogue's fingerprint, and by what to know that it is still right.
 _SEEN = "tdm_seed_fingerprint"
@@ -55,6 +55,23 @@ class Mark:
             return cls(**{**found, "made_at": datetime.fromisoformat(found["made_at"])})
         except (ValueError, KeyError, TypeError):
             return None
+
+
+def foreign(text: str | None) -> bool:
+    """Tell whether this is a mark as another version of this tool writes it."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return False
+    return isinstance(found, dict) and _SIGN in found and found[_SIGN] != _VERSION
+
+
+def of_another_version(name: str) -> DatabaseError:
+    """Say that a snapshot stays as it is, so that nothing takes its place."""
+    return DatabaseError(
+        f"the snapshot {name} was made by another version of tdm-seed, which may need it",
+        hint="Drop it with that version, or by hand; then save it again.",
+    )
 
 
 @dataclass(frozen=True)
@@ -98,13 +115,14 @@ class Store(Protocol):
         """
 
     def snapshots(self) -> list[Snapshot]:
-        """List what this tool has made on the server, by name; that of others is never among it."""
+        """List what this tool has made on the server, by name; that of others or other versions is never among it."""
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy the database, let ``describe`` look at the copy, and mark it complete last of all.
 
         Raises:
             Locked: others are connected where nobody may be; with ``force`` their connections are ended.
+            DatabaseError: another version has made one of this name, which stays.
             TdmSeedError: nothing is left of it.
         """
 

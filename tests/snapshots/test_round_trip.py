@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tdm_seed.errors import DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
+from tdm_seed.dialects import snapshots
+from tdm_seed.errors import DatabaseError, DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
 from tests.engine.playground import MANIFEST, Playground
 from tests.snapshots.everything import furnish, spoil, state
 
@@ -164,3 +165,25 @@ def test_old_snapshots_are_pruned_and_the_current_one_stays(play: Playground) ->
         assert names[:1] == [each.name for each in seeder.prune(keep=2)]
         assert names[1:2] == [each.name for each in seeder.prune(keep=9, older_than=timedelta(0))]
         assert names[2:] == [each.name for each in seeder.snapshots() if each.name in names]
+
+
+def test_snapshots_of_another_version_are_left_alone(play: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are neither listed nor restored, dropped or replaced, and are as good as ever for their version."""
+    play.upgrade()
+    with play.seeder() as seeder:
+        monkeypatch.setattr(snapshots, "_VERSION", 2)
+        name = seeder.snapshot().snapshot.name
+        monkeypatch.setattr(snapshots, "_VERSION", 1)
+        assert name not in [each.name for each in seeder.snapshots()]
+        assert [] == seeder.prune(keep=0)
+        with pytest.raises(UsageError, match="there is no snapshot"):
+            seeder.restore(confirmed=True)
+        for again in (False, True):
+            with pytest.raises(DatabaseError, match="was made by another version of tdm-seed"):
+                seeder.snapshot(again=again)
+        monkeypatch.setattr(snapshots, "_VERSION", 2)
+        assert name == seeder.restore(confirmed=True).snapshot.name
+        seeder.prune(keep=0)
+        for each in seeder.snapshots():
+            if each.name == name:
+                seeder._session.store().drop(each)

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from tdm_seed.dialects.mysql import snapshot
 from tdm_seed.engine import Progress
-from tdm_seed.errors import Locked
+from tdm_seed.errors import DatabaseError, Locked
 from tdm_seed.testing import servers
 from tdm_seed.testing.databases import throwaway
 from tests.engine.conftest import playground
 from tests.engine.playground import Playground
 from tests.snapshots.conftest import using
-from tests.snapshots.test_killed import die
+from tests.snapshots.test_killed import die, ours
 
 
 @pytest.fixture
@@ -85,3 +86,30 @@ def test_a_restore_that_somebody_keeps_from_beginning_is_none(
         assert [1, 2, 7] == play.items()
         seeder.restore(confirmed=True)
     assert [1, 2] == play.items()
+
+
+def test_what_this_user_could_not_make_again_is_not_saved(play: Playground) -> None:
+    """A view of another user's, found before anything is dropped; that one saves it, and it is restored as it was."""
+    url = make_url(play.url)
+    user = f"u{url.database}"[:30]
+    play.sql(
+        "CREATE VIEW seen AS SELECT id FROM item", "CREATE EVENT daily ON SCHEDULE EVERY 1 DAY DO DELETE FROM item"
+    )
+    play.upgrade()
+    play.sql(f"CREATE USER {user}@localhost", f"GRANT ALL ON {url.database}.* TO {user}@localhost")
+    play.sql(f"GRANT ALL ON `tdm\\_seed\\_%`.* TO {user}@localhost")
+    try:
+        plain = url.set(username=user).render_as_string(hide_password=False)
+        with Playground(play.root, plain).seeder() as seeder:
+            with pytest.raises(DatabaseError, match="this user may not make the (view seen|event daily) again"):
+                seeder.snapshot()
+            assert [] == ours(play)
+    finally:
+        play.sql(f"DROP USER {user}@localhost")
+    with play.seeder() as seeder:
+        seeder.snapshot()
+        play.sql("DELETE FROM item")
+        seeder.restore(confirmed=True)
+    assert [(1,), (2,)] == play.rows("SELECT id FROM seen ORDER BY id")
+    status = "SELECT status FROM information_schema.events WHERE event_schema = DATABASE()"
+    assert [("ENABLED",)] == play.rows(status)

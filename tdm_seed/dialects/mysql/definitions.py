@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import pymysql
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -13,6 +15,10 @@ from tdm_seed.errors import DatabaseError
 
 #: In this order they are made; views may need one another, and are tried until all are there.
 KINDS: Final = ("SEQUENCE", "TABLE", "FUNCTION", "PROCEDURE", "PACKAGE", "PACKAGE BODY", "TRIGGER", "VIEW", "EVENT")
+
+#: What the server says for want of a right, also of that to make things in another's name.
+_DENIED: Final = (1044, 1142, 1143, 1227, 1370, 1419)
+_ENABLED: Final = re.compile(r"(\bON COMPLETION (?:NOT )?PRESERVE) ENABLE\b")
 
 _LISTED: Final = (
     "SELECT CASE table_type WHEN 'VIEW' THEN 'VIEW' WHEN 'SEQUENCE' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, "
@@ -115,6 +121,40 @@ def make(connection: Connection, definitions: Iterable[Definition]) -> None:
         if len(left) == len(waiting):
             raise left[0][1]
         waiting = [each for each, _ in left]
+
+
+def try_out(connection: Connection, definitions: Iterable[Definition]) -> None:
+    """Make things in a database that is empty but for what is ours, and drop them again; no event ever runs.
+
+    What fails for another reason than a right is left out: text that names its database may fail in another one.
+
+    Raises:
+        DatabaseError: this user may not make one of them.
+    """
+    waiting = [_never_run(each) for each in definitions]
+    try:
+        while waiting:
+            left = [(each, error) for each in waiting if (error := _made(connection, each)) is not None]
+            for each, error in left:
+                if isinstance(error.orig, pymysql.Error) and error.orig.args[0] in _DENIED:
+                    said = " ".join(str(error.orig.args[-1]).split())
+                    raise DatabaseError(
+                        f"this user may not make the {each.kind.lower()} {each.name} again, as a restore does: {said}",
+                        hint="Whoever made it, or a user who may do so in another's name, can save and restore this "
+                        "database; `tdm-seed reset` does without.",
+                    ) from error
+            if len(left) == len(waiting):
+                return
+            waiting = [each for each, _ in left]
+    finally:
+        if not connection.invalidated:
+            drop_all(connection)
+
+
+def _never_run(definition: Definition) -> Definition:
+    if definition.kind != "EVENT":
+        return definition
+    return replace(definition, statement=_ENABLED.sub(r"\1 DISABLE", definition.statement, count=1))
 
 
 def _made(connection: Connection, definition: Definition) -> sa.exc.DBAPIError | None:

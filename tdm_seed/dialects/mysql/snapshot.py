@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from tdm_seed.dialects.mysql import definitions, lending
 from tdm_seed.dialects.mysql.copies import RESTORING
 from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
-from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
+from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
 
@@ -21,6 +21,7 @@ from tdm_seed.errors import DatabaseError, Locked
 TABLE: Final = "tdm_seed_snapshot"
 _DENIED: Final = (1044, 1142, 1227)
 _WAITED: Final = 1205
+_MODE: Final = "sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"
 #: Seconds that a statement waits for those who use a table.
 _PATIENCE: Final = 60
 
@@ -30,6 +31,10 @@ _KNOWN = sa.text(
     f"WHERE m.table_name = '{TABLE}' AND m.table_schema LIKE 'tdm\\\\_seed\\\\_%' ORDER BY 1"
 )
 _TABLES = sa.text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
+_WITH_ROWS = sa.text(
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = :name "
+    "AND table_type NOT IN ('VIEW', 'SEQUENCE') ORDER BY 1"
+)
 
 
 class Siblings:
@@ -52,18 +57,21 @@ class Siblings:
     def snapshots(self) -> list[Snapshot]:
         """List the databases in which our table is."""
         with self._connected() as connection:
-            found = connection.execute(_KNOWN).all()
-            return [Snapshot(row.name, _mark(connection, row.name), int(row.size or 0)) for row in found]
+            found = [(row, _said(connection, row.name)) for row in connection.execute(_KNOWN).all()]
+            return [Snapshot(row.name, Mark.read(said), int(row.size or 0)) for row, said in found if not foreign(said)]
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy rows in one transaction that reads each table as nobody changes it, and write the mark last."""
         name = name_of(self._database, key)
         with self._connected() as connection, lending.alone(connection, name, _PATIENCE) as alone:
             self._refuse_used(connection, name, alone=alone)
+            if foreign(_said(connection, name)):
+                raise of_another_version(name)
             self._drop(connection, name)
             self._begin(connection, name)
             try:
                 found = definitions.read(connection)
+                self._try_out(connection, name, found)
                 tables = [each.name for each in found if each.kind == "TABLE"]
                 for place, table in enumerate(tables):
                     run(connection, f"CREATE TABLE {quoted(name)}.t{place} LIKE {quoted(table)}")
@@ -136,7 +144,13 @@ class Siblings:
             )
 
     def _refuse_lost(self, connection: Connection, name: str) -> None:
-        if _mark(connection, name) is None:
+        said = _said(connection, name)
+        if foreign(said):
+            raise DatabaseError(
+                f"a restore of the snapshot {name}, which another version of tdm-seed has made, was cut off",
+                hint="Run any command that writes with that version, which goes on with it.",
+            )
+        if Mark.read(said) is None:
             raise DatabaseError(
                 f"a restore of the snapshot {name} was cut off, and that is gone now, so this database is half of one",
                 hint=f"Make it anew: DROP DATABASE {quoted(self._database)}, create it, then `tdm-seed upgrade`.",
@@ -144,7 +158,7 @@ class Siblings:
 
     def _undone(self, error: sa.exc.DBAPIError) -> DatabaseError:
         return DatabaseError(
-            f"the database is restored in part only: {_said(error)}",
+            f"the database is restored in part only: {_reason(error)}",
             hint="Every command that writes begins with going on. What stands in the way has to go, such as a session "
             "that uses one of the tables, or a right that this user lacks.",
         )
@@ -158,7 +172,7 @@ class Siblings:
         self._reached("after drop")
         definitions.make(connection, (each for each in found if each.kind == "SEQUENCE"))
         definitions.make(connection, tables)
-        run(connection, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
+        run(connection, f"SET SESSION {_MODE}")
         self._reached("before rows")
         with _transaction(connection):
             for _, statement in copies:
@@ -189,8 +203,20 @@ class Siblings:
                     hint="The database is what it was. Close what uses it, and run the command again.",
                 ) from error
             raise DatabaseError(
-                f"nothing of the database can be dropped: {_said(error)}", hint="The database is what it was."
+                f"nothing of the database can be dropped: {_reason(error)}", hint="The database is what it was."
             ) from error
+
+    def _try_out(self, connection: Connection, name: str, found: list[Definition]) -> None:
+        """Prove that this user may make all of it, while the database is whole: what others made carries their name."""
+        if all(each.kind in ("SEQUENCE", "TABLE") for each in found):
+            return
+        run(connection, f"USE {quoted(name)}")
+        try:
+            definitions.try_out(connection, found)
+        finally:
+            if not connection.invalidated:
+                run(connection, f"USE {quoted(self._database)}")
+                run(connection, f"SET SESSION {_MODE}")
 
     def _begin(self, connection: Connection, name: str) -> None:
         """Make the database and the table by which it is known for ours.
@@ -234,7 +260,7 @@ class Siblings:
             return
         run(connection, f"DELETE FROM {quoted(name)}.{TABLE} WHERE place = 0")
         connection.commit()
-        if tables := [each for each in connection.scalars(_TABLES, {"name": name}) if each != TABLE]:
+        if tables := [each for each in connection.scalars(_WITH_ROWS, {"name": name}) if each != TABLE]:
             run(connection, f"DROP TABLE {', '.join(f'{quoted(name)}.{quoted(each)}' for each in tables)}")
         run(connection, f"DROP DATABASE {quoted(name)}")
 
@@ -245,8 +271,7 @@ class Siblings:
             checks = ", check_constraint_checks = 0" if getattr(connection.dialect, "is_mariadb", False) else ""
             run(
                 connection,
-                "SET SESSION foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', "
-                f"lock_wait_timeout = {_PATIENCE}{checks}",
+                f"SET SESSION foreign_key_checks = 0, {_MODE}, lock_wait_timeout = {_PATIENCE}{checks}",
             )
             run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.commit()
@@ -261,7 +286,7 @@ def _transaction(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _said(error: sa.exc.DBAPIError) -> str:
+def _reason(error: sa.exc.DBAPIError) -> str:
     return " ".join(str(error.orig.args[-1] if error.orig and error.orig.args else error).split())
 
 
@@ -272,12 +297,17 @@ def _has(connection: Connection, schema: str, table: str) -> bool:
     return found is not None
 
 
-def _mark(connection: Connection, name: str) -> Mark | None:
+def _said(connection: Connection, name: str) -> str | None:
+    """Read the mark as it is written, if there is one."""
     if not _has(connection, name, TABLE):
         return None
-    found = Mark.read(run(connection, f"SELECT statement FROM {quoted(name)}.{TABLE} WHERE place = 0").scalar())
+    found = run(connection, f"SELECT statement FROM {quoted(name)}.{TABLE} WHERE place = 0").scalar()
     connection.rollback()
-    return found
+    return None if found is None else str(found)
+
+
+def _mark(connection: Connection, name: str) -> Mark | None:
+    return Mark.read(_said(connection, name))
 
 
 def _definitions(connection: Connection, name: str) -> list[Definition]:

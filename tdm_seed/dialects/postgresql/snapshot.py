@@ -15,7 +15,7 @@ from tdm_seed.dialects.postgresql.beside import Beside, own
 from tdm_seed.dialects.postgresql.lock import run_lock, session_lock
 from tdm_seed.dialects.postgresql.sessions import alone
 from tdm_seed.dialects.postgresql.swap import BORN, INVALID, literal, quoted
-from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
+from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
 
@@ -76,7 +76,11 @@ class Templates(Beside):
             return self._snapshots(admin)
 
     def _snapshots(self, admin: Connection) -> list[Snapshot]:
-        found = [(row, Mark.read(row.said), row.datconnlimit == INVALID) for row in admin.execute(_KNOWN)]
+        found = [
+            (row, Mark.read(row.said), row.datconnlimit == INVALID)
+            for row in admin.execute(_KNOWN)
+            if not foreign(row.said)
+        ]
         mine = name_of(self._database)
         return [
             Snapshot(row.datname, None if invalid else mark, row.size)
@@ -89,6 +93,8 @@ class Templates(Beside):
         name = name_of(self._database, key)
         with self._admin() as admin:
             self._check_rights(admin)
+            if any(row.datname == name and foreign(row.said) for row in admin.execute(_KNOWN)):
+                raise of_another_version(name)
             alone(admin, self._database, force=force)
             self._drop(admin, name)
             size = admin.scalar(sa.select(sa.func.pg_database_size(self._database)))

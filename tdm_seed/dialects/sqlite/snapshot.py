@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy.engine import Connection, Engine
 
 from tdm_seed.dialects.file_lock import file_lock
-from tdm_seed.dialects.snapshots import Mark, Snapshot, name_of
+from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
 
@@ -55,7 +55,10 @@ class Files:
         """
         found = []
         for path in sorted(self._folder.glob(f"{name_of(self.database)}*.db")):
-            mark, size = self._mark(path.stem), path.stat().st_size
+            said, size = self._said(path.stem), path.stat().st_size
+            if foreign(said):
+                continue
+            mark = Mark.read(said)
             found.append(Snapshot(path.stem, mark if mark and mark.size == size and mark.digest else None, size))
         return found
 
@@ -63,6 +66,8 @@ class Files:
         """Copy page by page within one read transaction of SQLite's own, then rename twice: the file, and its mark."""
         name = name_of(self.database, key)
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        if foreign(self._said(name)):
+            raise of_another_version(name)
         self._remove(name)
         part = self._file(name, ".part")
         part.unlink(missing_ok=True)
@@ -139,9 +144,9 @@ class Files:
     def _file(self, name: str, suffix: str) -> Path:
         return self._folder / f"{name}{suffix}"
 
-    def _mark(self, name: str) -> Mark | None:
+    def _said(self, name: str) -> str | None:
         try:
-            return Mark.read(self._file(name, ".json").read_text(encoding="utf-8"))
+            return self._file(name, ".json").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
 
