@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 
 from tdm_seed.dialects.snapshots import name_of
 from tdm_seed.engine import Progress
+from tdm_seed.errors import DatabaseError
 from tdm_seed.testing.servers import Server
 from tdm_seed.testing.servers.launch import administrator
 from tests.engine.playground import Playground
@@ -159,6 +160,20 @@ def test_a_database_that_the_server_dropped_half_way_is_replaced_all_the_same(
         seeder.restore(confirmed=True)
     assert [1, 2] == play.items()
     assert [True] == ours(play)
+
+
+def test_a_runner_does_not_wait_for_itself(postgresql_play: Playground, postgresql_server: Server) -> None:
+    """Where the database is gone while it holds the lock of its snapshots, it says so at once."""
+    play = postgresql_play
+    play.upgrade()
+    with play.seeder(progress=(told := Waiting()), lock_timeout=3) as seeder:
+        session = seeder._session
+        with session.store().lock(session.claim()), administrator(postgresql_server.url) as admin:
+            session.close()
+            admin.exec_driver_sql(f"DROP DATABASE {session.store().database}")
+            with pytest.raises(DatabaseError, match="there is no database"):
+                session.connect()
+    assert not told.heard.is_set()
 
 
 def test_a_snapshot_that_the_server_dropped_half_way_is_made_anew(

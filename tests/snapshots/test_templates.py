@@ -123,6 +123,29 @@ def test_an_owner_who_is_no_superuser_saves_and_restores(
         play.sql(f"REASSIGN OWNED BY {name} TO postgres", f"DROP OWNED BY {name}")
 
 
+def test_a_snapshot_of_what_is_closed_to_others_cannot_be_copied_by_them(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """A template is there for all who may create databases, so it is none where not everybody may connect."""
+    play = postgresql_play
+    url = make_url(play.url)
+    name, copy = f"other_{url.database}", f"copy_of_{url.database}"
+    play.upgrade()
+    with role(postgresql_server, name), administrator(postgresql_server.url) as admin:
+        admin.exec_driver_sql(f"ALTER ROLE {name} CREATEDB")
+        admin.exec_driver_sql(f"REVOKE CONNECT ON DATABASE {url.database} FROM PUBLIC")
+        with play.seeder() as seeder:
+            saved = seeder.snapshot().snapshot
+            other = sa.create_engine(
+                url.set(username=name, database="postgres"), poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"
+            )
+            with other.connect() as connection, pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+                connection.exec_driver_sql(f"CREATE DATABASE {copy} TEMPLATE {saved.name}")
+            play.sql("DELETE FROM item")
+            seeder.restore(confirmed=True)
+    assert [1, 2] == play.items()
+
+
 def test_somebody_else_who_is_connected_is_named_and_left_alone(
     postgresql_play: Playground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

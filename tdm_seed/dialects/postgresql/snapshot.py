@@ -24,6 +24,7 @@ _KNOWN = sa.text(
     "CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END AS size "
     "FROM pg_database WHERE starts_with(datname, 'tdm_seed_') ORDER BY 1"
 )
+_PUBLIC = sa.text("SELECT has_database_privilege('public', CAST(:name AS text), 'CONNECT')")
 _RIGHTS = sa.text(
     "SELECT r.rolname, r.rolcreatedb OR r.rolsuper AS creates, pg_has_role(d.datdba, 'USAGE') AS owns, "
     "pg_get_userbyid(d.datdba) AS owner FROM pg_roles r, pg_database d "
@@ -98,12 +99,15 @@ class Templates(Beside):
             alone(admin, self._database, force=force)
             self._drop(admin, name)
             size = admin.scalar(sa.select(sa.func.pg_database_size(self._database)))
-            self._copy(admin, self._database, int(size or 0), name, None, BORN)
+            public = admin.scalar(_PUBLIC, {"name": self._database})
+            owner = None if public else swap.dress_of(admin, self._database).owner
+            self._copy(admin, self._database, int(size or 0), name, owner, BORN)
             try:
                 self._reached("after copy")
                 with self._open(name) as copy:
                     mark = describe(copy)
-                swap.run(admin, f"ALTER DATABASE {quoted(name)} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true")
+                template = "IS_TEMPLATE true" if public else ""  # which all who may create databases may copy
+                swap.run(admin, f"ALTER DATABASE {quoted(name)} WITH ALLOW_CONNECTIONS false {template}")
                 self._reached("before mark")
                 swap.run(admin, f"COMMENT ON DATABASE {quoted(name)} IS {literal(mark.written())}")
             except Exception:
