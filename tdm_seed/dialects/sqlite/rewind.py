@@ -56,11 +56,12 @@ def keep(connection: Connection, path: Path, kept: Kept) -> None:
     made = path.with_name(f"{path.name}{_SUFFIX}.new")
     remove(made)
     try:
+        made.touch(0o600)
+        shutil.copymode(path, made)
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(made)) as copy:
             copy.execute("PRAGMA synchronous=OFF")
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
-        shutil.copymode(path, made)
         with made.open("rb") as file:
             os.fsync(file.fileno())
         for old in copies(path):
