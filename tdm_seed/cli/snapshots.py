@@ -29,7 +29,10 @@ class _Age(click.ParamType[timedelta]):
         found = _AGE.fullmatch(str(value))
         if found is None:
             self.fail(f"{value!r} is not of the form 12h, 30d or 4w", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        try:
+            return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        except (OverflowError, ValueError):
+            self.fail(f"{value!r} is longer than can be counted", param, ctx)
 
 
 @click.group()
@@ -42,7 +45,7 @@ def snapshot() -> None:
 
 
 @snapshot.command()
-@click.option("--again", is_flag=True, help="Make it anew where there is one.")
+@click.option("--again", is_flag=True, help="Make it anew where there is one, which is dropped first.")
 @_force
 @common
 def save(options: Options, again: bool, force: bool) -> None:

@@ -167,6 +167,14 @@ def test_a_reset_by_clone_names_the_snapshot(project: Small, tool: Tool) -> None
     assert 3 == people(project)
 
 
+@pytest.mark.parametrize("age", ["99999999999d", "9" * 5000 + "h", "9d9"])
+def test_an_age_that_is_none_is_a_usage_error(tool: Tool, age: str) -> None:
+    """Whatever it is: too long to be counted, or of no such form."""
+    refused = tool("snapshot", "prune", "--older-than", age)
+    assert (2, "") == (refused.code, refused.out)
+    assert repr(age) in refused.err
+
+
 @pytest.mark.parametrize(("way", "question"), [("rows", "Put back what was written to"), ("clone", "Replace")])
 def test_on_a_terminal_every_way_asks(project: Small, way: str, question: str) -> None:
     """With the database, the environment and the host."""

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+<<<<<<< HEAD
 from tdm_seed.dialects import snapshots
 from tdm_seed.errors import DatabaseError, DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
+=======
+from tdm_seed.engine.snapshots import saving
+from tdm_seed.errors import DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
+>>>>>>> fixkey
 from tests.engine.playground import MANIFEST, Playground
+from tests.engine.test_schema_window import migrations
 from tests.snapshots.everything import furnish, spoil, state
 
 
@@ -96,6 +103,23 @@ def test_rows_of_an_environment_that_has_changed_since_are_not_saved(sqlite_play
         assert seeder.snapshot().built
     play.sql("UPDATE seed_history SET tool_version = '0.0.9'")
     refused(play, UsageError, r"it was applied by tdm-seed 0\.0\.9, and it is")
+
+
+def test_a_schema_that_moves_while_it_is_copied_is_not_saved(play: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy must stand where the migrations of its key end, whatever was there before it was made."""
+    migrations(play)
+    play.upgrade(migrate=True)
+    with play.seeder() as seeder:
+        assert seeder.snapshot().built
+    look = saving.refuse
+
+    def moved(*given: Any) -> None:
+        look(*given)
+        play.sql("UPDATE alembic_version SET version_num = 'm2'")
+
+    monkeypatch.setattr(saving, "refuse", moved)
+    with play.seeder() as seeder, pytest.raises(SchemaNotReady, match="the schema is at m2, and its newest is m3"):
+        seeder.snapshot(again=True)
 
 
 def refused(play: Playground, kind: type[TdmSeedError], message: str) -> None:
