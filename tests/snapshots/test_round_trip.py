@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
 from tdm_seed.dialects import snapshots
-from tdm_seed.errors import DatabaseError, DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
-=======
 from tdm_seed.engine.snapshots import saving
-from tdm_seed.errors import DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
->>>>>>> fixkey
+from tdm_seed.errors import DatabaseError, DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.test_schema_window import migrations
 from tests.snapshots.everything import furnish, spoil, state
