@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine import baseline, content, reset_rules, restoring, staying, unbuilt
 from tdm_seed.engine.emptying import Emptied, Emptying, KeptTable, children_first, count, empty
+from tdm_seed.engine.reset_entry import entry
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import Locked, Stopped, TdmSeedError
-from tdm_seed.history import EVERY_SEED, ends
-from tdm_seed.values import Applied, Changes, Layer, State
+from tdm_seed.history import ends
+from tdm_seed.values import Applied, Changes, State
 
 
 def look(session: Session, entries: Sequence[Applied]) -> Emptying:
@@ -90,7 +91,7 @@ def run(
         unbuilt.of_tables(session, lock, entries, stays)
     with session.translated(), dialect.emptying(connection):
         dialect.guard(connection, session.history.qualified_name)
-        if [entry.id for entry in session.history.current(connection)][-1:] != [entry.id for entry in entries][-1:]:
+        if [each.id for each in session.history.current(connection)][-1:] != [each.id for each in entries][-1:]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
         found = _look(session, entries)
         if not entries:
@@ -101,14 +102,17 @@ def run(
         before = staying.rows(session, kept)
         empty(session, found.tables)
         session.progress.reached("after emptying")
-        if any(entry.state is State.RUNNING for entry in entries):
+        if any(each.state is State.RUNNING for each in entries):
             session.checkpoints.clear(connection)
             unbuilt.within(session)
         if dialect.transactional_ddl:
             _restart(session, found.tables, restoring.going_on(session, kept, found.back))
         restoring.restore(session, found.tables, found.back)
         staying.prove(session, before)
-        session.history.record(connection, _entry(session, found.emptying, started, now, heads))
+        changes = Changes(inserted=found.emptying.restored, deleted=found.emptying.rows)
+        note = {"kept": kept} if kept else {}
+        done = entry(session, started, clock=now, heads=heads, changes=changes, note=note)
+        session.history.record(connection, done)
         session.progress.reached("before commit")
         lock.check()
     session.progress.reached("after commit")
@@ -160,25 +164,3 @@ def _restart(session: Session, names: Iterable[str], going_on: Collection[str] =
         table = session.schema.table(name)
         if session.dialect.numbered(table) is not None:
             session.dialect.restart_identity(session.connection, table, going_on)
-
-
-def _entry(session: Session, emptying: Emptying, started: datetime, now: datetime, heads: tuple[str, ...]) -> Applied:
-    environment = session.environment
-    kept = [each.table for each in emptying.kept]
-    return Applied(
-        seed=EVERY_SEED,
-        layer=Layer.REFERENCE,
-        state=State.RESET,
-        checksum="",
-        environment=environment.name,
-        schema_heads=heads,
-        random_seed=environment.random_seed,
-        clock=now,
-        volumes={},
-        changes=Changes(inserted=emptying.restored, deleted=emptying.rows),
-        started_at=started,
-        duration_ms=round((datetime.now(UTC) - started).total_seconds() * 1000),
-        applied_by=session.applied_by,
-        tool_version=session.tool_version,
-        note={"kept": kept} if kept else {},
-    )

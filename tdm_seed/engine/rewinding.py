@@ -8,10 +8,11 @@ from tdm_seed.dialects.base import HeldLock
 from tdm_seed.dialects.rewinding import Kept, Rewound, Scope
 from tdm_seed.engine import content, staying
 from tdm_seed.engine.emptying import children_first
+from tdm_seed.engine.reset_entry import entry
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError
-from tdm_seed.history import EVERY_SEED, WAY
-from tdm_seed.values import Applied, Changes, Layer, State, Way
+from tdm_seed.history import WAY
+from tdm_seed.values import Applied, Changes, Way
 
 #: Why what is kept is not gone back to.
 _RAN = "the history has gone on since rows were kept"
@@ -20,15 +21,6 @@ _ALTERED = "the schema has changed since rows were kept"
 
 class Stale(DatabaseError):
     """What is kept is not what a reset would make now."""
-
-
-def hindrance(session: Session) -> str | None:
-    """Say why this database, or this role, cannot go back by rows, in half a sentence; None where it can.
-
-    Writes nothing.
-    """
-    with session.reading():
-        return _hindrance(session)
 
 
 def prepare(session: Session, lock: HeldLock, key: str) -> Kept:
@@ -161,25 +153,11 @@ def _content(session: Session, key: str) -> Kept:
 
 
 def _entry(session: Session, done: Rewound, started: datetime, now: datetime) -> Applied:
-    environment, version = session.environment, session.schema_version
-    return Applied(
-        seed=EVERY_SEED,
-        layer=Layer.REFERENCE,
-        state=State.RESET,
-        checksum="",
-        environment=environment.name,
-        schema_heads=version.heads(session.connection) if version else (),
-        random_seed=environment.random_seed,
-        clock=now,
-        volumes={},
-        changes=Changes(
-            inserted=sum(each.inserted for each in done.tables),
-            updated=sum(each.updated for each in done.tables),
-            deleted=sum(each.deleted for each in done.tables),
-        ),
-        started_at=started,
-        duration_ms=round((datetime.now(UTC) - started).total_seconds() * 1000),
-        applied_by=session.applied_by,
-        tool_version=session.tool_version,
-        note={WAY: Way.ROWS.value},
+    version = session.schema_version
+    changes = Changes(
+        inserted=sum(each.inserted for each in done.tables),
+        updated=sum(each.updated for each in done.tables),
+        deleted=sum(each.deleted for each in done.tables),
     )
+    heads = version.heads(session.connection) if version else ()
+    return entry(session, started, clock=now, heads=heads, changes=changes, note={WAY: Way.ROWS.value})

@@ -442,7 +442,7 @@ def test_what_cannot_be_put_back_is_named_first(
     bare.sql(made)
     try:
         with Session(bare.environment(), 5, Progress()) as session:
-            assert reason in str(rewinding.hindrance(session))
+            assert reason in str(rewinding.look(session, "key"))
             with session.lock() as lock, pytest.raises(DatabaseError, match=reason):
                 rewinding.prepare(session, lock, "key")
     finally:
@@ -456,7 +456,7 @@ def test_a_server_without_a_log_says_so(mysql_play: Playground) -> None:
     if mysql_play.rows("SELECT @@GLOBAL.log_bin") == [(1,)]:
         pytest.skip("the server given by the environment writes a binlog")
     with Session(mysql_play.environment(), 5, Progress()) as session:
-        assert "the server writes no binlog, which would note what is written" == rewinding.hindrance(session)
+        assert "the server writes no binlog, which would note what is written" == rewinding.look(session, "key")
         assert rewinding.find(session) is None
 
 
@@ -472,10 +472,10 @@ def test_a_user_is_told_what_is_missing(bare: Playground, logging_mysql: servers
     play = Playground(bare.root, url)
     try:
         with Session(play.environment(), 5, Progress()) as session:
-            assert "this user may not read the binlog" in str(rewinding.hindrance(session))
+            assert "this user may not read the binlog" in str(rewinding.look(session, "key"))
         bare.sql(f"GRANT BINLOG MONITOR ON *.* TO {user}@localhost")
         with Session(play.environment(), 5, Progress()) as session:
-            assert "this user may not create the database tdm_seed_rows_" in str(rewinding.hindrance(session))
+            assert "this user may not create the database tdm_seed_rows_" in str(rewinding.look(session, "key"))
         bare.sql(f"GRANT ALL ON `tdm\\_seed\\_%`.* TO {user}@localhost")
         with kept(play) as back:
             does(play, ["INSERT INTO city (name, country_code) VALUES ('x', 'de')", "DELETE FROM item"])
@@ -535,7 +535,8 @@ def test_the_database_beside_goes_without_a_trace(bare: Playground, lean: Rewind
         name = mark.beside(connection)
     before = bare.digest()
     bare.sql(f"CREATE TABLE {name}.mine (n int)")
-    assert "it holds the table mine" in str(rewinding.hindrance(lean.session))
+    with lean.session.lock() as lock, pytest.raises(DatabaseError, match="it holds the table mine"):
+        rewinding.prepare(lean.session, lock, "key")
     with pytest.raises(DatabaseError, match="is not ours"):
         rewinding.let_go(lean.session)
     bare.sql(f"DROP TABLE {name}.mine")

@@ -171,9 +171,9 @@ def test_what_the_manifest_keeps_stands_in_the_way(sqlite_play: Playground) -> N
     sqlite_play.ran()
     sqlite_play.item("one", 1)
     with Session(sqlite_play.environment(), 5, Progress()) as session:
-        assert "nothing was seeded yet" == rewinding.hindrance(session)
+        assert "nothing was seeded yet" == rewinding.look(session, "key")
         sqlite_play.ran()
-        assert "the manifest keeps city, and the file goes back as a whole" == rewinding.hindrance(session)
+        assert "the manifest keeps city, and the file goes back as a whole" == rewinding.look(session, "key")
         with session.lock() as lock, pytest.raises(DatabaseError, match="the manifest keeps city"):
             rewinding.prepare(session, lock, "key")
 

@@ -230,9 +230,9 @@ def test_a_role_that_is_not_the_owner_is_told_before_anything_is_changed(play: P
     """The way is not there, and the reason says what it would take."""
     database, role = sa.make_url(play.url).database, sa.make_url(play.url).username
     with Session(play.environment(), 5, Progress()) as session:
-        assert "this role may not create the schema tdm_seed_rows" in str(rewinding.hindrance(session))
+        assert "this role may not create the schema tdm_seed_rows" in str(rewinding.look(session, "key"))
         owner.sql(f"GRANT CREATE ON DATABASE {database} TO {role}")
-        assert "the table city belongs to another role" == rewinding.hindrance(session)
+        assert "the table city belongs to another role" == rewinding.look(session, "key")
         with session.lock() as lock, pytest.raises(DatabaseError, match="the table city belongs to another role"):
             rewinding.prepare(session, lock, "key")
     assert [] == owner.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'tdm_seed_rows'")

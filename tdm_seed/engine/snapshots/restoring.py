@@ -12,12 +12,13 @@ from sqlalchemy.engine import Connection
 from tdm_seed.dialects.snapshots import Snapshot, Store, name_of
 from tdm_seed.engine import content, reset_rules
 from tdm_seed.engine.emptying import count
+from tdm_seed.engine.reset_entry import entry
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
 from tdm_seed.errors import Protected, SchemaNotReady, UsageError
-from tdm_seed.history import EVERY_SEED, WAY
+from tdm_seed.history import WAY
 from tdm_seed.schema_version import DEFAULT_VERSION_TABLE
-from tdm_seed.values import Applied, Changes, Layer, State, Way
+from tdm_seed.values import Applied, Changes, Way
 
 
 @dataclass(frozen=True)
@@ -111,26 +112,16 @@ class Noting:
 
     def __call__(self, copy: Connection) -> None:
         """Append the entry, where there is a history: to ask for the table costs 40 ms in a database just made."""
-        environment = self.session.environment
         if self.snapshot.mark is None or not self.snapshot.mark.seeds:
             return
-        self.session.history.record(
-            copy,
-            Applied(
-                seed=EVERY_SEED,
-                layer=Layer.REFERENCE,
-                state=State.RESET,
-                checksum=self.snapshot.mark.key,
-                environment=environment.name,
-                schema_heads=self.session.schema_version.heads(copy) if self.session.schema_version else (),
-                random_seed=environment.random_seed,
-                clock=self.clock,
-                volumes={},
-                changes=Changes(),
-                started_at=self.started,
-                duration_ms=round((datetime.now(UTC) - self.started).total_seconds() * 1000),
-                applied_by=self.session.applied_by,
-                tool_version=self.session.tool_version,
-                note={WAY: Way.CLONE.value, "snapshot": self.snapshot.name},
-            ),
+        session, version = self.session, self.session.schema_version
+        done = entry(
+            session,
+            self.started,
+            clock=self.clock,
+            heads=version.heads(copy) if version else (),
+            changes=Changes(),
+            note={WAY: Way.CLONE.value, "snapshot": self.snapshot.name},
+            checksum=self.snapshot.mark.key,
         )
+        session.history.record(copy, done)
