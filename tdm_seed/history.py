@@ -1,4 +1,4 @@
-"""The seed_history table: what was applied, when, from which checksum. Append-only."""
+"""The seed_history table: what was applied, when, from which checksum. Append-only, but for old resets by rows."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ WAY = "way"
 
 #: Stands in the place of a seed where an entry is about the whole database: a reset, or another environment's name.
 EVERY_SEED = "*"
+
+
+#: So many resets that have put everything back stay in the history, and at most twice as many: each reset reads past
+#: them, and a test suite makes a thousand a day.
+PUT_BACK = 100
 
 
 @dataclass(frozen=True)
@@ -142,9 +147,13 @@ class History:
         query = sa.select(self.table).where(columns.id >= (reset or 0), ~self._put_back).order_by(columns.id)
         return [_read(row) for row in connection.execute(query).mappings()]
 
-    def newest(self, connection: Connection) -> int:
-        """Give the number of the newest entry of a table that is there, but for resets that have put all back; or 0."""
-        return int(connection.scalar(self._newest) or 0)
+    def newest(self, connection: Connection) -> tuple[int, int]:
+        """Give the number of the newest entry but for resets that have put all back, and how many of those follow.
+
+        The number is 0 where there is none. The table is there.
+        """
+        row = connection.execute(self._newest).one()
+        return row.newest or 0, row.behind
 
     def was_put_back(self, connection: Connection) -> bool:
         """Tell whether the newest entry is a reset that has put everything back."""
@@ -167,6 +176,13 @@ class History:
         """Append an entry."""
         connection.execute(self._insert, _write(entry))
 
+    def thin(self, connection: Connection, newest: int) -> None:
+        """Delete the oldest of the resets that have put everything back, which are all entries behind ``newest``."""
+        number = self.table.c.id
+        oldest = sa.select(number).order_by(number.desc()).limit(1).offset(PUT_BACK - 1)
+        first = connection.scalar(oldest)
+        connection.execute(sa.delete(self.table).where(number > newest, number < first))
+
     @cached_property
     def _is_reset(self) -> sa.ColumnElement[bool]:
         columns = self.table.c
@@ -177,9 +193,12 @@ class History:
         return sa.and_(self._is_reset, self.table.c.note.contains(f'"{WAY}": ', autoescape=True))
 
     @cached_property
-    def _newest(self) -> sa.Select[tuple[int]]:
-        columns = self.table.c
-        return sa.select(columns.id).where(~self._put_back).order_by(columns.id.desc()).limit(1)
+    def _newest(self) -> sa.Select[Any]:
+        number = self.table.c.id
+        newest = sa.select(number).where(~self._put_back).order_by(number.desc()).limit(1)
+        found = newest.scalar_subquery()
+        behind = sa.select(sa.func.count()).select_from(self.table).where(number > sa.func.coalesce(found, 0))
+        return sa.select(found.label("newest"), behind.scalar_subquery().label("behind"))
 
     @cached_property
     def _last(self) -> sa.Select[tuple[int, str, str]]:

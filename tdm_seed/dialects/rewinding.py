@@ -95,8 +95,16 @@ class Rewinding:
         """Drop what is kept, and note nothing any more, inside a transaction."""
 
     def written(self, connection: Connection) -> bool:
-        """Tell whether anything was written since ``keep``, or since it was put back; True where nobody knows."""
+        """Tell whether anything was written since ``keep``, or since it was put back; True where nobody knows.
+
+        Raises:
+            DatabaseError: nothing is kept any more.
+        """
         return True
+
+    def moment(self, connection: Connection) -> object | None:
+        """Give what is another one once anybody has committed, as ``written`` found it; None where nothing is."""
+        return None
 
     def defined(self, connection: Connection) -> bool:
         """Tell whether the catalogue may be another one than ``keep`` found; True where ``written`` does not know."""

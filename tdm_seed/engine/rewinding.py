@@ -11,12 +11,14 @@ from tdm_seed.engine.emptying import children_first
 from tdm_seed.engine.reset_entry import entry
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError
-from tdm_seed.history import WAY
+from tdm_seed.history import PUT_BACK, WAY
 from tdm_seed.values import Applied, Changes, Way
 
 #: Why what is kept is not gone back to.
 _RAN = "the history has gone on since rows were kept"
 _ALTERED = "the schema has changed since rows were kept"
+#: Where a connection notes what was found to fit, at which moment, and how many resets by rows the history had then.
+_SOUND = "tdm_seed_sound"
 
 
 class Stale(DatabaseError):
@@ -85,16 +87,17 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
     started = datetime.now(UTC)
     claim, done = session.claim(), Rewound()
     with session.translated(), dialect.rewinding(connection, claim):
-        _refuse(session, kept)
         written = dialect.written(connection)
-        _refuse_altered(session, kept)
+        _refuse(session, kept)
         if written:
             dialect.hold(connection, claim)
             _refuse(session, kept)
             done = dialect.rewind(connection, session.progress.reached)
-            _refuse_altered(session, kept)  # whoever was waited for may have done that
+            _refuse(session, kept)  # whoever was waited for may have changed that
         if done:
             session.history.record(connection, _entry(session, done, started, now))
+            if connection.info[_SOUND][-1] >= 2 * PUT_BACK:
+                session.history.thin(connection, kept.entry)
             session.progress.reached("before commit")
     if done:
         session.progress.reached("after commit")
@@ -109,19 +112,23 @@ def let_go(session: Session) -> None:
 
 def _hindrance(session: Session) -> str | None:
     connection, history = session.connection, session.history
-    if not (history.exists(connection) and history.newest(connection)):
+    if not (history.exists(connection) and history.newest(connection)[0]):
         return "nothing was seeded yet"
     return session.dialect.keeping_hindrance(connection, _scope(session))
 
 
 def _refuse(session: Session, kept: Kept) -> None:
-    if not _fits(session, kept):
+    """Refuse what the history or the catalogue has gone beyond, unless nobody has committed since that was asked."""
+    connection, dialect = session.connection, session.dialect
+    moment = dialect.moment(connection)
+    if moment is not None and connection.info.get(_SOUND, ())[:2] == (kept, moment):
+        return
+    newest, behind = session.history.newest(connection)
+    if kept.entry != newest:
         raise Stale(_RAN)
-
-
-def _refuse_altered(session: Session, kept: Kept) -> None:
-    if session.dialect.defined(session.connection) and not _as_it_was(session, kept):
+    if dialect.defined(connection) and not _as_it_was(session, kept):
         raise Stale(_ALTERED)
+    connection.info[_SOUND] = (kept, moment, behind)
 
 
 def _as_it_was(session: Session, kept: Kept) -> bool:
@@ -131,7 +138,7 @@ def _as_it_was(session: Session, kept: Kept) -> bool:
 
 def _fits(session: Session, kept: Kept) -> bool:
     history = session.history
-    return (kept.history, kept.entry) == (history.qualified_name, history.newest(session.connection))
+    return (kept.history, kept.entry) == (history.qualified_name, history.newest(session.connection)[0])
 
 
 def _scope(session: Session) -> Scope:
@@ -149,7 +156,7 @@ def _scope(session: Session) -> Scope:
 def _content(session: Session, key: str) -> Kept:
     connection, history = session.connection, session.history
     fingerprint = session.dialect.known_fingerprint(connection, history.own_tables)
-    return Kept(history.qualified_name, history.newest(connection), key, fingerprint)
+    return Kept(history.qualified_name, history.newest(connection)[0], key, fingerprint)
 
 
 def _entry(session: Session, done: Rewound, started: datetime, now: datetime) -> Applied:

@@ -95,6 +95,21 @@ def test_the_history_says_each_time_that_rows_were_put_back(play: Playground, ba
         back()
 
 
+def test_the_history_keeps_the_latest_resets_that_put_the_file_back(
+    play: Playground, back: Rewinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was thinned out does not come back with the file."""
+    monkeypatch.setattr("tdm_seed.engine.rewinding.PUT_BACK", 3)
+    monkeypatch.setattr("tdm_seed.history.PUT_BACK", 3)
+    counts = []
+    for _ in range(9):
+        does(play, ["DELETE FROM item"])
+        back()
+        counts.append(len(play.history()))
+    assert [2, 3, 4, 5, 6, 7, 4, 5, 6] == counts
+    assert ["applied", *["reset"] * 5] == [str(entry.state) for entry in play.history()]
+
+
 def test_nothing_is_done_where_nothing_was_written(sqlite_play: Playground) -> None:
     """A live session knows; one that has just come does not, and goes back to be sure."""
     sqlite_play.item("one", 1)

@@ -13,6 +13,7 @@ from tdm_seed.dialects.rewinding import Rewound
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked, Protected
+from tdm_seed.history import History
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.rewound import POSTGRESQL, Rewinds, again, counted, dies, does, kept, state
 
@@ -138,9 +139,35 @@ def test_what_is_kept_is_found_again_until_the_history_goes_on(play: Playground,
     play.item("two", 2)
     play.ran()
     assert rewinding.find(back.session) is None
-    with pytest.raises(rewinding.Stale, match="the history has gone on since rows were kept"):
+    with pytest.raises(DatabaseError, match="no rows are kept any more"):
         back()
     assert [1, 2] == play.items()
+
+
+def test_rows_from_before_an_entry_of_the_history_are_not_put_back(play: Playground, back: Rewinds) -> None:
+    """Whoever wrote it may have had no right to drop what is kept, or somebody used a table."""
+    assert not back()
+    does(play, ["DELETE FROM item"])
+    columns = ", ".join(column.name for column in History().table.columns if column.name != "id")
+    play.sql(f"INSERT INTO seed_history ({columns}) SELECT {columns} FROM seed_history")
+    with pytest.raises(rewinding.Stale, match="the history has gone on since rows were kept"):
+        back()
+    assert [] == play.items()
+
+
+def test_the_history_keeps_the_latest_resets_that_put_rows_back(
+    play: Playground, back: Rewinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read past them each time, and a test suite makes a thousand a day; whatever else it says stays."""
+    monkeypatch.setattr("tdm_seed.engine.rewinding.PUT_BACK", 3)
+    monkeypatch.setattr("tdm_seed.history.PUT_BACK", 3)
+    counts = []
+    for _ in range(9):
+        does(play, ["DELETE FROM item"])
+        back()
+        counts.append(len(play.history()))
+    assert [2, 3, 4, 5, 6, 7, 4, 5, 6] == counts
+    assert ["applied", *["reset"] * 5] == [str(entry.state) for entry in play.history()]
 
 
 def test_what_a_crash_of_the_server_has_emptied_is_not_gone_back_to(play: Playground, back: Rewinds) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import AS_IT_IS
-from tdm_seed.dialects.postgresql import emptying, marks, places
+from tdm_seed.dialects.postgresql import around, emptying, marks, places
 from tdm_seed.dialects.postgresql.identity import as_text
 from tdm_seed.dialects.postgresql.places import SCHEMA, Place
 from tdm_seed.dialects.rewinding import Kept, Scope
@@ -137,6 +137,7 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
         for number, (row, (name, value, called)) in enumerate(zip(sequences, states, strict=True), 1)
     ])  # fmt: skip
     _run(connection, marks.question(states, marks.TRIGGERS * len(members)))
+    _run(connection, around.FUNCTION)
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")
     _run(connection, marks.FIRST_MARK)

@@ -24,10 +24,11 @@ _HELD = sa.text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
     "AND classid::bigint = :class AND objid::bigint = :object)"
 )
-_TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:first, :second)")
-_TAKE_LASTING = sa.text("SELECT pg_try_advisory_lock(:first, :second)")
+#: Who has got it writes down their name at once.
+_TAKE = "SELECT CASE WHEN {taken}(:first, :second) THEN set_config('application_name', :name, {local}) END"
+_TAKE_SHORT = sa.text(_TAKE.format(taken="pg_try_advisory_xact_lock", local="true"))
+_TAKE_LASTING = sa.text(_TAKE.format(taken="pg_try_advisory_lock", local="false"))
 _FREE = sa.text("SELECT pg_advisory_unlock(:first, :second)")
-_NAME = sa.text("SELECT set_config('application_name', :name, :local)")
 
 
 def numbers(key: str, purpose: str) -> tuple[int, int]:
@@ -62,14 +63,14 @@ def take(connection: Connection, claim: Claim, *, lasting: bool = False) -> None
     first, second = numbers(claim.key, "run")
 
     def attempt() -> bool:
-        return bool(connection.scalar(_TAKE_LASTING if lasting else _TAKE, {"first": first, "second": second}))
+        given = {"first": first, "second": second, "name": f"tdm-seed {claim.holder()}"}
+        return connection.scalar(_TAKE_LASTING if lasting else _TAKE_SHORT, given) is not None
 
     def who() -> str:
         found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()
         return str(found or "an unknown session").removeprefix("tdm-seed ")
 
     poll(claim, attempt, who)
-    connection.execute(_NAME, {"name": f"tdm-seed {claim.holder()}", "local": not lasting})
 
 
 def held(connection: Connection, key: str) -> bool:

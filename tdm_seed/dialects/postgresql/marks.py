@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.postgresql.places import SCHEMA, Place
+from tdm_seed.errors import DatabaseError
 
 #: More keys than this in one statement, and those of the whole table count as written.
 MOST_KEYS: Final = 1_000
+#: Where a connection notes a digest of the snapshot in which ``written`` found what it did: which transactions it sees,
+#: of all databases of the server.
+MOMENT: Final = "tdm_seed_moment"
 #: What the names of our triggers begin with.
 _PREFIX: Final = "tdm_seed_rows_"
 #: True of a trigger in pg_trigger that is the application's.
@@ -30,6 +35,9 @@ SETTLED: Final = (
     f"FROM {SCHEMA}.place CROSS JOIN unnest(members) WITH ORDINALITY AS m (oid, at) GROUP BY number) found "
     "WHERE place.number = found.number AND place.nodes IS DISTINCT FROM found.nodes"
 )
+
+#: Asks what was written since rows were kept; ``found`` reads the answer.
+QUESTION: Final = f"SELECT kind, number, value, flag FROM {SCHEMA}.written()"
 
 _EVENTS: Final = {
     "insert": "REFERENCING NEW TABLE AS added ",
@@ -66,12 +74,14 @@ class Written:
     """What was written: numbers of tables, True for those in which any row may be another; and moved sequences.
 
     ``intact`` says that our triggers are as they were made; ``lost`` that the journal was emptied by a crash.
+    ``journal`` is its number, which is another one once rows were kept anew.
     """
 
     tables: dict[int, bool]
     moved: tuple[Moved, ...]
     intact: bool
     lost: bool
+    journal: int
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.moved or self.lost or not self.intact)
@@ -137,6 +147,8 @@ def question(sequences: Sequence[tuple[str, int, bool]], triggers: int) -> str:
         f"UNION ALL SELECT 'table', p.number, 1::bigint, true FROM {SCHEMA}.place p "
         "CROSS JOIN unnest(p.members, p.nodes) AS m (oid, node) "
         "WHERE pg_relation_filenode(CAST(m.oid AS oid)) IS DISTINCT FROM m.node GROUP BY p.number "
+        "UNION ALL SELECT 'moment', 0, hashtextextended(CAST(pg_current_snapshot() AS text), 0), true "
+        f"UNION ALL SELECT 'journal', 0, CAST(CAST('{SCHEMA}.journal' AS regclass) AS bigint), true "
         f"UNION ALL SELECT 'triggers', 0, count(*), count(*) = {triggers} FROM pg_trigger WHERE tgenabled = 'A' "
         f"AND starts_with(tgname, '{_PREFIX}') "
         f"UNION ALL SELECT 'sequence', s.number, s.value, true FROM {SCHEMA}.sequence s "
@@ -145,15 +157,33 @@ def question(sequences: Sequence[tuple[str, int, bool]], triggers: int) -> str:
 
 
 def written(connection: Connection) -> Written:
-    """Ask what was written since rows were kept."""
-    rows = connection.exec_driver_sql(f"SELECT kind, number, value, flag FROM {SCHEMA}.written()").all()
+    """Ask what was written since rows were kept.
+
+    Raises:
+        DatabaseError: none are any more.
+    """
+    try:
+        rows = connection.exec_driver_sql(QUESTION).all()
+    except sa.exc.ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.InvalidSchemaName):
+            raise DatabaseError("no rows are kept any more", hint="Run the command again.") from error
+        raise
+    return found(connection, rows)
+
+
+def found(connection: Connection, rows: Iterable[Sequence[Any]]) -> Written:
+    """Understand the answer, and note in which snapshot it was given."""
+    of: dict[str, list[tuple[int, int, bool]]] = {}
+    for kind, number, value, flag in rows:
+        of.setdefault(kind, []).append((number, value, flag))
     tables: dict[int, bool] = {}
-    for kind, number, _, whole in rows:
-        if kind == "table":
-            tables[number] = tables.get(number, False) or whole
+    for number, _, whole in of.get("table", ()):
+        tables[number] = tables.get(number, False) or whole
+    ((_, connection.info[MOMENT], _),) = of["moment"]
+    ((_, journal, _),) = of["journal"]
+    ((_, _, intact),) = of["triggers"]
     lost = tables.pop(0, None) is None
-    moved = tuple(Moved(number, value, flag) for kind, number, value, flag in rows if kind == "sequence")
-    return Written(tables, moved, all(flag for kind, _, _, flag in rows if kind == "triggers"), lost)
+    return Written(tables, tuple(Moved(*each) for each in of.get("sequence", ())), intact, lost, journal)
 
 
 @dataclass(frozen=True)

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql import constraints, marks, places
-from tdm_seed.dialects.postgresql.marks import NOT_OURS, Moved, Written
+from tdm_seed.dialects.postgresql import around, constraints, marks
+from tdm_seed.dialects.postgresql.around import Around
+from tdm_seed.dialects.postgresql.marks import Moved, Written
 from tdm_seed.dialects.postgresql.places import SCHEMA, Place
 from tdm_seed.dialects.postgresql.sending import driver_of
 from tdm_seed.dialects.rewinding import PutBack, Rewound
 from tdm_seed.errors import DatabaseError, Protected
 
-_ENABLED = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
-_PLACES = sa.text(
-    f"SELECT shape FROM {SCHEMA}.place WHERE number IN "
-    f"(SELECT unnest(reach) FROM {SCHEMA}.place WHERE number = ANY(CAST(:numbers AS integer[])) "
-    f"UNION SELECT place FROM {SCHEMA}.sequence WHERE number = ANY(CAST(:moved AS integer[]))) ORDER BY number"
-)
-#: The application's triggers on these tables, the views over them that hold rows, and sequences by their numbers.
-_AROUND = sa.text(
-    "SELECT 'trigger' AS kind, 0 AS number, CAST(CAST(tgrelid AS regclass) AS text) AS name, "
-    "quote_ident(tgname) AS part, CAST(tgenabled AS text) AS enabled FROM pg_trigger "
-    "WHERE CAST(tgrelid AS bigint) = ANY(CAST(:members AS bigint[])) "
-    f"AND NOT tgisinternal AND tgenabled <> 'D' AND {NOT_OURS} "
-    f"UNION ALL SELECT 'view', v.number, v.name, '', '' FROM {SCHEMA}.view v "
-    "JOIN pg_class c ON c.oid = CAST(to_regclass(v.name) AS oid) "
-    "WHERE c.relispopulated AND v.places && CAST(:numbers AS integer[]) "
-    f"UNION ALL SELECT 'sequence', number, name, '', '' FROM {SCHEMA}.sequence "
-    "WHERE number = ANY(CAST(:moved AS integer[])) ORDER BY 1, 2, 3, 4"
-)
 #: Foreign keys to these tables that cannot be deferred, since they act or refuse at once.
 _AT_ONCE = sa.text(
     "SELECT k.conname AS name, t.relname AS holder, pg_has_role(t.relowner, 'USAGE') AS ours, "
@@ -59,16 +43,13 @@ _STALE = "Rows must be kept anew: empty the database, or make it anew, and seed 
 class _Task:
     """What is to be put back: the tables that are locked, by number, and how those that were written were.
 
-    ``off`` and ``on`` switch the application's triggers off, and on again as they were; ``again`` does it with ours,
-    and ``moves`` sets ``sequences`` to where they were.
+    ``again`` makes our triggers as they were, and ``moves`` sets ``sequences`` to where they were.
     """
 
     places: dict[int, Place]
     written: dict[int, bool]
-    off: list[str]
-    on: list[str]
+    around: Around
     again: tuple[str, ...]
-    views: tuple[str, ...]
     sequences: tuple[str, ...]
     moves: list[str]
 
@@ -98,12 +79,12 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
         *([f"DELETE FROM {SCHEMA}.journal WHERE place IN ({marked})"] if marked else []),
         *task.again,
         *([marks.SETTLED] if any(task.written.values()) else []),
-        *(f"REFRESH MATERIALIZED VIEW {name}" for name in task.views),
+        *(f"REFRESH MATERIALIZED VIEW {name}" for name in task.around.views),
     ])  # fmt: skip
     connection.info[MOVES] = task.moves
     reached("after putting back")
     changed = [each for each in counts if each.deleted or each.updated or each.inserted]
-    return Rewound(tuple(sorted(changed, key=lambda each: each.table)), task.sequences, task.views)
+    return Rewound(tuple(sorted(changed, key=lambda each: each.table)), task.sequences, task.around.views)
 
 
 def commit(connection: Connection) -> None:
@@ -119,19 +100,13 @@ def commit(connection: Connection) -> None:
 def _task(connection: Connection, found: Written) -> _Task:
     """Look what there is to do, and keep others from writing there."""
     again = _suspected(connection, found)
-    chosen, found = _locked(connection, found)
-    members = [member for place in chosen.values() for member in place.members]
-    given = {"members": members, "numbers": list(chosen), "moved": [each.number for each in found.moved]}
-    rows = connection.execute(_AROUND, given).all()
-    triggers = [row for row in rows if row.kind == "trigger"]
-    names = {row.number: row.name for row in rows if row.kind == "sequence"}
+    chosen, found, beside = _locked(connection, found)
+    names = around.name(connection, found)
     return _Task(
         chosen,
         {number: whole or not chosen[number].noted for number, whole in found.tables.items()},
-        [f"ALTER TABLE ONLY {row.name} DISABLE TRIGGER {row.part}" for row in triggers],
-        [f"ALTER TABLE ONLY {row.name} {_ENABLED[row.enabled]} TRIGGER {row.part}" for row in triggers],
+        beside,
         again,
-        tuple(row.name for row in rows if row.kind == "view"),
         tuple(names.values()),
         [_moving(names[each.number], each) for each in found.moved],
     )
@@ -153,23 +128,26 @@ def _suspected(connection: Connection, found: Written) -> tuple[str, ...]:
     return tuple(statement for each in suspects for statement in each.again)
 
 
-def _locked(connection: Connection, found: Written) -> tuple[dict[int, Place], Written]:
+def _locked(connection: Connection, found: Written) -> tuple[dict[int, Place], Written, Around]:
     """Wait for whoever writes to these tables, or to those that change with them, until nobody can any more.
 
     Also for whoever has drawn a number from a sequence that is to go back. What they have committed meanwhile counts as
     written, in other tables, too. Readers are not kept waiting.
     """
     while True:
-        moved = {each.number for each in found.moved}
-        shapes = connection.scalars(_PLACES, {"numbers": list(found.tables), "moved": list(moved)})
-        chosen = {place.number: place for place in map(places.understood, shapes)}
+        chosen = around.chosen(connection, found)
         names = ", ".join(place.target for place in chosen.values())
-        _send(connection, [f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"] if names else [])
-        now = marks.written(connection)
+        *_, written, beside = _answers(connection, [
+            *([f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"] if names else []),
+            marks.QUESTION,
+            around.question(chosen.values()),
+        ])  # fmt: skip
+        now = marks.found(connection, written)
         for number, whole in found.tables.items():
             now.tables[number] = now.tables.get(number, False) or whole
+        moved = {each.number for each in found.moved}
         if chosen.keys() >= now.tables.keys() and moved >= {each.number for each in now.moved}:
-            return chosen, now
+            return chosen, now, around.understood(beside)
         found = now
 
 
@@ -199,7 +177,7 @@ def _by_order(connection: Connection, task: _Task) -> list[PutBack]:
         if changing := place.changing(whole=whole):
             statements.append((number, changing))
         statements.append((number, place.adding(whole=whole)))
-    done = _send(connection, [*(sql for _, sql in statements), "SET CONSTRAINTS ALL IMMEDIATE", *task.on])
+    done = _send(connection, [*(sql for _, sql in statements), "SET CONSTRAINTS ALL IMMEDIATE", *task.around.on])
     for (number, sql), rows in zip(statements, done, strict=False):
         if sql.startswith("UPDATE"):
             counts[number] = replace(counts[number], updated=rows)
@@ -212,7 +190,7 @@ def _removed(connection: Connection, task: _Task) -> tuple[dict[int, bool], dict
     """Delete what the copies do not hold, also in tables that this changes in turn; give all that is written now."""
     written, counts = dict(task.written), {number: PutBack(task.places[number].name) for number in task.written}
     chosen = sorted(written)
-    first = [f"SAVEPOINT {_SAVEPOINT}", "SET CONSTRAINTS ALL DEFERRED", *task.off]
+    first = [f"SAVEPOINT {_SAVEPOINT}", "SET CONSTRAINTS ALL DEFERRED", *task.around.off]
     while chosen:
         removing = [task.places[number].removing(whole=written[number]) for number in chosen]
         done = _send(connection, [*first, *removing])[len(first) :]
@@ -251,9 +229,9 @@ def _by_deferring(connection: Connection, task: _Task) -> list[PutBack]:
     undo = constraints.defer(connection, tables, nested=False)
     removing = [task.places[n].removing(whole=task.written[n], differing=True) for n in chosen]
     adding = [task.places[n].adding(whole=task.written[n]) for n in reversed(chosen)]
-    done = _send(connection, [*task.off, *removing, *adding, "SET CONSTRAINTS ALL IMMEDIATE", *task.on])
+    done = _send(connection, [*task.around.off, *removing, *adding, "SET CONSTRAINTS ALL IMMEDIATE", *task.around.on])
     _send(connection, [*undo, *(statement for key in keys for statement in key.up)])
-    done = done[len(task.off) :]
+    done = done[len(task.around.off) :]
     deleted, inserted = done[: len(chosen)], done[len(chosen) : 2 * len(chosen)]
     return [
         PutBack(task.places[number].name, gone, inserted=come)
@@ -278,12 +256,19 @@ def _first(connection: Connection, query: str) -> bool:
 
 def _send(connection: Connection, statements: Sequence[str]) -> list[int]:
     """Send statements in one round trip, and give the row count of each."""
+    return [cursor.rowcount for cursor in _sent(connection, statements)]
+
+
+def _answers(connection: Connection, statements: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+    """Send statements in one round trip, and give the rows of each."""
+    return [cursor.fetchall() if cursor.description else [] for cursor in _sent(connection, statements)]
+
+
+def _sent(connection: Connection, statements: Sequence[str]) -> Iterator[psycopg.Cursor[Any]]:
     if not statements:
-        return []
-    counts = []
+        return
     with driver_of(connection).cursor() as cursor:
         cursor.execute("; ".join(statements).encode())
-        while True:
-            counts.append(cursor.rowcount)
-            if not cursor.nextset():
-                return counts
+        yield cursor
+        while cursor.nextset():
+            yield cursor

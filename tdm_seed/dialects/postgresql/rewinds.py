@@ -37,6 +37,10 @@ class Rewinds(Rewinding):
         found = connection.info[rewind.FOUND] = marks.written(connection)
         return bool(found)
 
+    def moment(self, connection: Connection) -> object | None:
+        """Tell by the snapshot in which marks were looked for: every transaction that writes makes it another one."""
+        return connection.info.get(marks.MOMENT)
+
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
         """See what others have committed before their tables are locked, and wait for nobody for ever."""

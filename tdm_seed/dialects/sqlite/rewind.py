@@ -84,12 +84,15 @@ def _content(path: Path, copy: Path) -> Kept:
 
 
 def _remember(driver: sqlite3.Connection, source: Path, kept: Kept) -> None:
-    """Write into the copy what its history lacks: that it was gone back to before, most of all the last time."""
+    """Make the copy's history that of the file, which was gone back to before, most of all the last time."""
     table = ".".join('"' + part.replace('"', '""') + '"' for part in kept.history.split("."))
+    behind = f"FROM {table} WHERE id > ?"
     with closing(sqlite3.connect(source)) as copy, copy:
         (newest,) = copy.execute(f"SELECT max(id) FROM {table}").fetchone()
-        for row in driver.execute(f"SELECT * FROM {table} WHERE id > ?", (newest,)).fetchall():
+        for row in driver.execute(f"SELECT * {behind}", (newest,)).fetchall():
             copy.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        (first,) = driver.execute(f"SELECT min(id) {behind}", (kept.entry,)).fetchone()
+        copy.execute(f"DELETE {behind} AND id < coalesce(?, id + 1)", (kept.entry, first))
 
 
 def put_back(connection: Connection, path: Path, reached: Callable[[str], None]) -> Rewound:
@@ -189,6 +192,12 @@ class Rewinds(Rewinding):
     def written(self, connection: Connection) -> bool:
         """Compare the version of the file with that at which it was like the copy."""
         return written(connection)
+
+    def moment(self, connection: Connection) -> object | None:
+        """Ask for the version of the file and of its schema, and how many rows this connection itself has changed."""
+        driver = driver_of(connection)
+        (schema,) = driver.execute("PRAGMA schema_version").fetchone()
+        return _version(driver), schema, driver.total_changes
 
     @contextmanager
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
