@@ -33,10 +33,11 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 )
 @click.option("--rows", type=click.IntRange(min=1), help="How many rows; each benchmark has its own number.")
 @click.option("--repeat", type=click.IntRange(min=1), default=5, show_default=True, help="How many pairs of runs.")
+@click.option("--durable", is_flag=True, help="On disk, and a server waits for it at each commit, as it does untuned.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the results there too."
 )
-def main(name: str, db: str | None, rows: int | None, repeat: int, json_file: Path | None) -> None:
+def main(name: str, db: str | None, rows: int | None, repeat: int, durable: bool, json_file: Path | None) -> None:
     """Measure NAME: ours and theirs in turn, warm, on the same database, leaving the same rows.
 
     The ratio is ours / theirs, the median of the pairs; below 1 ours is quicker. A case whose alternative alone varies
@@ -49,7 +50,7 @@ def main(name: str, db: str | None, rows: int | None, repeat: int, json_file: Pa
     failed = False
     for database in [db] if db else databases.NAMES:
         try:
-            for result in _on(database, benchmark, rows or benchmark.rows, repeat):
+            for result in _on(database, benchmark, rows or benchmark.rows, repeat, durable=durable):
                 results.append(result)  # one at a time, so that those before a failure are kept
         except (TdmSeedError, DifferentRows) as error:
             click.echo(f"{database}: {error}", err=True)
@@ -59,11 +60,14 @@ def main(name: str, db: str | None, rows: int | None, repeat: int, json_file: Pa
     sys.exit(1 if failed else 0)
 
 
-def _on(database: str, benchmark: cases.Benchmark, rows: int, repeat: int) -> Iterator[Result]:
+def _on(database: str, benchmark: cases.Benchmark, rows: int, repeat: int, *, durable: bool) -> Iterator[Result]:
     """Run every case of a benchmark on one database, and show each result as it comes."""
     told: set[str] = set()
     settings = benchmark.settings(database)
-    with databases.scratch() as folder, databases.empty_database(database, folder, settings) as (url, runs_on):
+    with (
+        databases.scratch(durable=durable) as folder,
+        databases.empty_database(database, folder, settings, durable=durable) as (url, runs_on),
+    ):
         for case in benchmark.cases(Place(database, url, folder, rows)):
             for result in sittings(case, database, repeat):
                 click.echo("\n".join([show.line(result), *show.details(case, result)]))

@@ -13,11 +13,20 @@ from tdm_seed.testing.databases import throwaway
 
 NAMES = ("sqlite", *servers.NAMES)
 
+#: What makes a server wait for its disk at each commit, as it does where nobody has said otherwise.
+_DURABLE = {
+    "postgresql": {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"},
+    "mysql": {"debug-no-sync": "0", "innodb-flush-log-at-trx-commit": "1", "innodb-doublewrite": "1"},
+}
+
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """Give a folder for the length of a block, in memory where there is room: a disk is busy with others too."""
-    folder = servers.scratch_directory(in_memory=True)
+def scratch(*, durable: bool = False) -> Iterator[Path]:
+    """Give a folder for the length of a block, in memory where there is room: a disk is busy with others too.
+
+    A ``durable`` one is where temporary files are.
+    """
+    folder = servers.scratch_directory(in_memory=not durable)
     try:
         yield folder
     finally:
@@ -25,11 +34,13 @@ def scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def empty_database(name: str, folder: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def empty_database(
+    name: str, folder: Path, settings: Mapping[str, str], *, durable: bool = False
+) -> Iterator[tuple[str, str]]:
     """Give the URL of an empty database, and what it runs on; a server is stopped at the end.
 
-    None waits for the disk: servers are set up as for the tests, but for ``settings`` of their own, and a file is in
-    the folder that was given.
+    Servers are set up as for the tests, but for ``settings`` of their own: only a ``durable`` one waits for its disk. A
+    file is in the folder that was given, and always waits.
 
     Raises:
         MissingServer: there is none to start.
@@ -37,5 +48,6 @@ def empty_database(name: str, folder: Path, settings: Mapping[str, str]) -> Iter
     if name == "sqlite":
         yield f"sqlite:///{folder / 'benchmark.db'}", sqlite3.sqlite_version
         return
+    settings = {**settings, **(_DURABLE[name] if durable else {})}
     with servers.start(name, settings=settings) as server, throwaway(server) as url:
         yield url, server.version
