@@ -25,6 +25,8 @@ _SUFFIX: Final = ".tdm-seed.rows"
 _BESIDE: Final = ("-journal", "-wal", "-shm")
 #: Where a connection notes at which version of the file it was like the copy.
 _LIKE: Final = "tdm_seed_like_copy"
+#: Where a connection notes what is another one once anybody has committed.
+_MOMENT: Final = "tdm_seed_moment"
 #: How long whoever reads the file is waited for.
 PATIENCE: Final = 60.0
 
@@ -83,11 +85,11 @@ def _content(path: Path, copy: Path) -> Kept:
     return Kept(unquote(history), int(entry), key, fingerprint)
 
 
-def _remember(driver: sqlite3.Connection, source: Path, kept: Kept) -> None:
+def _remember(driver: sqlite3.Connection, copy: sqlite3.Connection, kept: Kept) -> None:
     """Make the copy's history that of the file, which was gone back to before, most of all the last time."""
     table = ".".join('"' + part.replace('"', '""') + '"' for part in kept.history.split("."))
     behind = f"FROM {table} WHERE id > ?"
-    with closing(sqlite3.connect(source)) as copy, copy:
+    with copy:
         (newest,) = copy.execute(f"SELECT max(id) FROM {table}").fetchone()
         for row in driver.execute(f"SELECT * {behind}", (newest,)).fetchall():
             copy.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
@@ -108,16 +110,18 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
     source = next(iter(copies(path)), None)
     if source is None:
         raise DatabaseError("the copy to go back to is gone", hint="Run the command again.")
-    _remember(driver, source, _content(path, source))
-    driver.execute("ROLLBACK")
-    connection.info.pop(_LIKE, None)
-    logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    if not logged:
-        driver.execute("PRAGMA locking_mode=EXCLUSIVE")
     with closing(sqlite3.connect(source)) as copy:
+        _remember(driver, copy, _content(path, source))
+        driver.execute("ROLLBACK")
+        connection.info.pop(_LIKE, None)
+        logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        if not logged:
+            driver.execute("PRAGMA locking_mode=EXCLUSIVE")
         copy.backup(driver, progress=_Impatient(PATIENCE), sleep=0.01)
     driver.execute("BEGIN IMMEDIATE")
-    if not logged:
+    if logged:
+        connection.info.pop(_MOMENT)
+    else:
         connection.info[_LIKE] = _version(driver)
     reached("after putting back")
     return Rewound(whole=True)
@@ -191,13 +195,14 @@ class Rewinds(Rewinding):
 
     def written(self, connection: Connection) -> bool:
         """Compare the version of the file with that at which it was like the copy."""
+        driver = driver_of(connection)
+        (schema,) = driver.execute("PRAGMA schema_version").fetchone()
+        connection.info[_MOMENT] = _version(driver), schema, driver.total_changes
         return written(connection)
 
     def moment(self, connection: Connection) -> object | None:
-        """Ask for the version of the file and of its schema, and how many rows this connection itself has changed."""
-        driver = driver_of(connection)
-        (schema,) = driver.execute("PRAGMA schema_version").fetchone()
-        return _version(driver), schema, driver.total_changes
+        """Tell by the versions of the file and its schema, and how many rows this connection itself has changed."""
+        return connection.info.get(_MOMENT)
 
     @contextmanager
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
