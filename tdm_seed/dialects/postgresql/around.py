@@ -86,7 +86,7 @@ def chosen(connection: Connection, found: Written) -> dict[int, Place]:
     return {number: read.places[number] for number in sorted({r for w in written for r in read.places[w].reach})}
 
 
-def name(connection: Connection, found: Written) -> dict[int, str]:
+def names(connection: Connection, found: Written) -> dict[int, str]:
     """Give the names of the sequences that have moved, by their numbers."""
     read = _read(connection, found)
     return {moved.number: read.sequences[moved.number][0] for moved in found.moved}

@@ -101,7 +101,7 @@ def _task(connection: Connection, found: Written) -> _Task:
     """Look what there is to do, and keep others from writing there."""
     again = _suspected(connection, found)
     chosen, found, beside = _locked(connection, found)
-    names = around.name(connection, found)
+    names = around.names(connection, found)
     return _Task(
         chosen,
         {number: whole or not chosen[number].noted for number, whole in found.tables.items()},
