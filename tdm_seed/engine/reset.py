@@ -235,7 +235,9 @@ def _by_rebuild(seeder: _Resettable, course: Course, *, confirmed: bool, empty: 
         heads, entries = session.schema_heads(), session.entries()
         reset_rules.check(session, entries, adopt=adopt)
         if not empty:
-            preflight.check(session, seeder._plan([], heads, (), ()), [], heads)
+            plan = seeder._plan([], heads, (), ())
+            preflight.check(session, plan, [], heads)
+            preflight.check_tables(session, plan, entries)
         now = clock(seeder.environment, entries)
         with session.reading():
             found = rebuild.look(session, entries)

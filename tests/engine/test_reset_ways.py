@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tdm_seed import dialects
 from tdm_seed.engine import rewinding
 from tdm_seed.engine.reset import ResetResult
-from tdm_seed.errors import Protected, UsageError
+from tdm_seed.errors import Protected, SchemaNotReady, UsageError
 from tdm_seed.values import State, Way
 from tests.crash.shop import copied
 from tests.engine.conftest import playground
@@ -357,3 +357,95 @@ def test_a_migration_that_has_nothing_to_do_keeps_what_is_kept(tmp_path: Path, s
         seeder.reset(confirmed=True)
         seeder.upgrade(migrate=True)
         assert Way.ROWS is seeder.reset(confirmed=True).way
+
+
+#: A seed in each language that fills a table of its own.
+FILLING = {
+    "gone": ("def upgrade(db):\n    db.load('gone', [{'id': 1}])\n", ".py"),
+    "went": ("INSERT INTO went (id) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM went);\n", ".sql"),
+    "lost": ("id\n1\n", ".csv"),
+}
+
+
+@pytest.mark.parametrize("table", FILLING)
+def test_a_table_that_a_seed_fills_and_that_is_gone_refuses_a_rebuild(play: Playground, table: str) -> None:
+    """Before anything is emptied, and it is named with the seed; ``--empty`` seeds nothing, so it needs no such table.
+
+    Where the table is there again, everything is.
+    """
+    create = f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)"
+    play.sql(create)
+    filling, suffix = FILLING[table]
+    revision = play.seed(table, filling, suffix=suffix)
+    for _ in range(2):
+        reset(play, adopt=True, way=Way.REBUILD)
+        seeded = play.digest()
+        play.sql(f"DROP TABLE {table}")
+        before = play.content()
+        with pytest.raises(SchemaNotReady, match="fills this table, which is not there any more; nothing was") as error:
+            reset(play)
+        assert (revision, table) == (error.value.place.seed, error.value.place.table)
+        assert before == play.content()
+        play.sql(create)
+    reset(play)
+    assert seeded == play.digest()
+    play.sql(f"DROP TABLE {table}")
+    assert () == reset(play, empty=True).results
+
+
+def test_a_table_that_a_changed_seed_may_not_fill_any_more_refuses_nothing(play: Playground) -> None:
+    """Nor one that a seed makes itself, or one of a seed that no longer applies."""
+    play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
+    filling = play.seed("filling", FILLING["gone"][0])
+    if product(play) != "mysql":
+        made = "CREATE TABLE IF NOT EXISTS made (id INTEGER);\nDELETE FROM made;\nINSERT INTO made VALUES (1);\n"
+        play.seed("making", made, suffix=".sql")
+    play.ran()
+    play.sql("DROP TABLE gone")
+    play.path(filling).write_text("def upgrade(db):\n    db.load('item', [{'id': 7}])\n")
+    if product(play) != "mysql":
+        play.sql("DROP TABLE made")
+    assert Way.REBUILD is reset(play).way
+    assert [1, 2, 7] == play.items()
+    if product(play) != "mysql":
+        assert [(1,)] == play.rows("SELECT * FROM made")
+
+
+def test_an_edit_that_was_accepted_says_nothing_of_tables(sqlite_play: Playground) -> None:
+    """What the seed fills now is known when it has run."""
+    play = sqlite_play
+    play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
+    filling = play.seed("filling", 'mode = "once"\n' + FILLING["gone"][0])
+    play.ran()
+    play.path(filling).write_text("mode = 'once'\ndef upgrade(db):\n    db.load('item', [{'id': 7}])\n")
+    with play.seeder() as seeder:
+        seeder.repair([filling])
+    play.sql("DROP TABLE gone")
+    assert Way.REBUILD is reset(play).way
+    assert [7] == play.items()
+
+
+def test_tables_are_found_however_they_are_named(postgresql_play: Playground) -> None:
+    """In another schema, through a view, or with dots and quotes in the name."""
+    play = postgresql_play
+    play.sql(
+        'CREATE SCHEMA "od.d"',
+        'CREATE TABLE "od.d"."ta""b.le" (id int PRIMARY KEY)',
+        'CREATE TABLE "ta""b.le" (id int PRIMARY KEY)',
+        "CREATE VIEW shown AS SELECT * FROM item",
+    )
+    play.seed(
+        "filling",
+        """
+        def upgrade(db):
+            db.upsert('"od.d"."ta""b.le"', [{"id": 1}])
+            db.upsert('"ta""b.le"', [{"id": 1}])
+            db.execute("INSERT INTO shown VALUES (1, 'one')")
+        """,
+    )
+    reset(play)
+    assert ['od.d.ta"b.le', "shown", 'ta"b.le'] == play.history()[-1].note["tables"]
+    assert Way.REBUILD is reset(play, way=Way.REBUILD).way
+    play.sql("DROP VIEW shown")
+    with pytest.raises(SchemaNotReady, match="table shown"):
+        reset(play)
