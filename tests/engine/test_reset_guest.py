@@ -132,11 +132,10 @@ def test_a_sequence_that_may_not_be_moved_refuses_the_reset(guest: Playground) -
 
 def test_what_is_still_to_be_proven_is_so_before_numbers_are_moved(guest: Playground) -> None:
     """A constraint that is looked at when the transaction ends refuses it in time."""
-    owner = owner_of(guest)
-    owner.sql(
-        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$",
-        "CREATE CONSTRAINT TRIGGER late AFTER DELETE ON always DEFERRABLE INITIALLY DEFERRED "
-        "FOR EACH ROW EXECUTE FUNCTION no()",
+    guest.sql(
+        "CREATE FUNCTION notes.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON notes.seed_history DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION notes.no()",
     )
     guest.sql(*DRAWING)
     before, numbers = guest.content(), guest.rows(NUMBERS)
