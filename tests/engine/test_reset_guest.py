@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -142,3 +143,19 @@ def test_what_is_still_to_be_proven_is_so_before_numbers_are_moved(guest: Playgr
     with pytest.raises(DatabaseError, match="no"):
         reset(guest)
     assert (before, numbers) == (guest.content(), guest.rows(NUMBERS))
+
+
+def test_a_view_that_may_not_be_computed_anew_is_told(guest: Playground) -> None:
+    """It is no reason to fail; the others are."""
+    owner_of(guest).sql(
+        "CREATE MATERIALIZED VIEW cities AS SELECT count(*) AS n FROM city",
+        f"GRANT SELECT ON cities TO {sa.make_url(guest.url).username}",
+    )
+    guest.sql("CREATE MATERIALIZED VIEW notes.ours AS SELECT count(*) AS n FROM city", *DRAWING)
+    note = "public.cities shows what it showed before: must be owner of materialized view cities"
+    assert (note,) == reset(guest).notes
+    assert [(3, 3)] == guest.rows("SELECT cities.n, ours.n FROM cities, notes.ours")
+    guest.sql(*DRAWING)
+    done = guest.command("reset", "--yes")
+    assert (0, True) == (done.returncode, f"Note: {note}" in done.stderr)
+    assert note in json.loads(guest.command("reset", "--yes", "--json").stdout)["notes"]

@@ -56,6 +56,12 @@ def keeping_play(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pla
     yield from _made(tmp_path, request.getfixturevalue(request.param))
 
 
+@pytest.fixture
+def viewing_play(tmp_path: Path, postgresql_url: str) -> Iterator[Playground]:
+    """One on the kind of database whose views may hold rows."""
+    yield from _made(tmp_path, postgresql_url)
+
+
 def _made(folder: Path, url: str) -> Iterator[Playground]:
     """Make a playground whose snapshots are of no other test's database, which may be on the same server."""
     made = playground(folder / "project", url)
@@ -449,3 +455,53 @@ def test_tables_are_found_however_they_are_named(postgresql_play: Playground) ->
     play.sql("DROP VIEW shown")
     with pytest.raises(SchemaNotReady, match="table shown"):
         reset(play)
+
+
+#: Over a table, over a view over that, in another schema and earlier in the alphabet; one that was never filled.
+VIEWS = (
+    "CREATE SCHEMA apart",
+    "CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM item",
+    "CREATE VIEW shown AS SELECT n FROM counted",
+    'CREATE MATERIALIZED VIEW apart."a%b" AS SELECT n * 2 AS n FROM shown',
+    "CREATE MATERIALIZED VIEW never AS SELECT count(*) AS n FROM item WITH NO DATA",
+)
+SHOWN = 'SELECT (SELECT n FROM counted), (SELECT n FROM apart."a%b")'
+REFRESH = 'REFRESH MATERIALIZED VIEW counted; REFRESH MATERIALIZED VIEW apart."a%b"'
+
+
+def test_materialised_views_show_the_same_rows_whichever_way(viewing_play: Playground) -> None:
+    """Those that were filled, each behind what it is made of; also where it stays empty."""
+    play = viewing_play
+    play.ran()
+    play.sql(*VIEWS)
+    reset(play, way=Way.REBUILD)
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    for way in Way:
+        play.sql("INSERT INTO item VALUES (8, 'x'), (9, 'y')", REFRESH)
+        assert [(4, 8)] == play.rows(SHOWN)
+        assert (way, ()) == ((done := reset(play, way=way)).way, done.notes)
+        assert [(2, 4)] == play.rows(SHOWN), way
+        assert [(False,)] == play.rows("SELECT relispopulated FROM pg_class WHERE relname = 'never'")
+    reset(play, empty=True)
+    assert [(0, 0)] == play.rows(SHOWN)
+
+
+def test_views_over_what_a_reset_leaves_alone_are_left_alone(postgresql_play: Playground) -> None:
+    """Unless a seed has written to it."""
+    play = postgresql_play
+    play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["item"]\nscenarios'))
+    play.sql(
+        *VIEWS,
+        "CREATE TABLE apart.note (n int)",
+        "CREATE MATERIALIZED VIEW noted AS SELECT count(*) AS n FROM apart.note",
+    )
+    play.seed("shop", SHOP)
+    play.ran()
+    play.sql("INSERT INTO apart.note VALUES (1)", "INSERT INTO item VALUES (8, 'x')")
+    reset(play, way=Way.REBUILD)
+    assert [(0, 0, 0)] == play.rows("SELECT a.*, noted.n FROM (" + SHOWN + ") a, noted")
+    play.item("one", 1)
+    play.seed("note", "INSERT INTO apart.note VALUES (2);", suffix=".sql")
+    reset(play, way=Way.REBUILD)
+    assert [(2, 4, 2)] == play.rows("SELECT a.*, noted.n FROM (" + SHOWN + ") a, noted")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.emptying import Emptying
-from tdm_seed.dialects.postgresql import constraints, emptying, identity, rewind
+from tdm_seed.dialects.postgresql import constraints, emptying, identity, rewind, views
 from tdm_seed.dialects.postgresql.places import SCHEMA
 
 _NAME: Final = "postgresql"
@@ -108,3 +108,7 @@ class Empties(Emptying):
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """Give a value of any type as text, which the column's type reads back."""
         return sa.cast(column, sa.Text)
+
+    def refresh_views(self, connection: Connection, tables: Sequence[sa.TableClause]) -> Mapping[str, str]:
+        """Compute materialised views anew that hold rows, of any schema, each behind those that it is made of."""
+        return views.refresh(connection, tables)

@@ -64,7 +64,7 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Se
     The server looks at foreign keys and not at rows: an empty table that points to one of these is enough, so it must
     come along. And partitions that have a partitioned table among these for a parent come with whatever points to that.
     """
-    chosen, at_hand = _numbers(connection, tables), set(_numbers(connection, spare))
+    chosen, at_hand = numbers(connection, tables), set(numbers(connection, spare))
     while pointing := connection.scalars(_POINTING, {"tables": chosen}).all():
         if not at_hand.issuperset(pointing):
             return False
@@ -96,7 +96,8 @@ def see_all(connection: Connection) -> None:
     connection.execute(_PLAINLY)
 
 
-def _numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+def numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+    """Give the catalogue's numbers of tables."""
     return list(connection.scalars(_NUMBERS, {"tables": [as_text(connection, table) for table in tables]}))
 
 
