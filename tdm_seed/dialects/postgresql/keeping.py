@@ -26,6 +26,11 @@ _SCHEMA_IS = sa.text(
 )
 #: How long a table is waited for whose triggers are in nobody's way.
 _AT_ONCE: Final = "500ms"
+#: What a subscription writes fires no trigger for statements. Which tables it is about, it learns as it connects.
+_SUBSCRIBES: Final = (
+    "SELECT min(subname::text) FROM pg_subscription "
+    "WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 _MAY_CREATE = sa.text("SELECT has_database_privilege(current_database(), 'CREATE')")
 
 _MEMBERS = sa.text(
@@ -65,6 +70,8 @@ def hindrance(connection: Connection, scope: Scope) -> str | None:
         return f"this role may not create the schema {SCHEMA}, in which rows are kept"
     if schema is not None and not (schema.owned and schema.ours):
         return f"there is a schema {SCHEMA} that is not ours"
+    if subscription := connection.exec_driver_sql(_SUBSCRIBES).scalar():
+        return f"what the subscription {subscription} writes goes unnoticed by triggers"
     found = places.read(connection, _names(connection, scope))
     if found.strange:
         table, part = found.strange[0]
@@ -138,7 +145,7 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
 
 
 def kept(connection: Connection) -> Kept | None:
-    """Read what is kept, unless a crash of the server has emptied it, or it came here by a dump.
+    """Read what is kept, unless a crash has emptied it, it came here by a dump, or not all is noted since.
 
     Our tables know others by their numbers, which a template keeps, and a dump does not.
     """
@@ -147,7 +154,8 @@ def kept(connection: Connection) -> Kept | None:
         return None
     row = connection.exec_driver_sql(
         f"SELECT history, entry, key, fingerprint FROM {SCHEMA}.baseline "
-        f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0)"
+        f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0) "
+        f"AND ({_SUBSCRIBES}) IS NULL"
     ).first()
     return None if row is None else Kept(*row)
 
