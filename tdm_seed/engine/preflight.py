@@ -16,8 +16,8 @@ from tdm_seed.revisions.data_seed import DataScript
 from tdm_seed.revisions.plan import not_ready
 from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, State, Step, Transaction
 
-#: How a script makes a table, in SQL or by SQLAlchemy.
-_MAKES: Final = re.compile(r"\bcreate\b[^;]*?\btable\b|\bcreate_all\b|\.create\(", re.IGNORECASE)
+#: How a script makes a table.
+_MAKES: Final = re.compile(r"\bcreate\b[^;]*?\btable\b|\binto\s+(temp|unlogged|table)", re.IGNORECASE)
 
 
 def check(
@@ -118,10 +118,9 @@ def _not_there(session: Session, names: Collection[str]) -> list[str]:
 
 
 def _makes(seed: Seed, table: str) -> bool:
-    """Tell whether a script may make a table, by its words."""
-    if seed.kind is Kind.DATA:
-        return False
-    text = seed.path.read_text(encoding="utf-8", errors="replace")
+    """Tell whether a script, or what it imports, may make a table, by its words."""
+    scripts = (path for path in seed.files if path.suffix in (".py", ".sql"))
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in scripts)
     return table.rpartition(".")[2].lower() in text.lower() and _MAKES.search(text) is not None
 
 

@@ -21,6 +21,7 @@ from tests.crash.shop import copied
 from tests.engine.conftest import playground
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.rewound import does
+from tests.engine.test_schema_window import at, migrations
 from tests.snapshots.conftest import using
 from tests.snapshots.everything import product
 
@@ -383,24 +384,22 @@ def test_a_table_that_a_seed_fills_and_that_is_gone_refuses_a_rebuild(play: Play
     play.sql(create)
     filling, suffix = FILLING[table]
     revision = play.seed(table, filling, suffix=suffix)
-    for _ in range(2):
-        reset(play, adopt=True, way=Way.REBUILD)
-        seeded = play.digest()
-        play.sql(f"DROP TABLE {table}")
-        before = play.content()
-        with pytest.raises(SchemaNotReady, match="fills this table, which is not there any more; nothing was") as error:
-            reset(play)
-        assert (revision, table) == (error.value.place.seed, error.value.place.table)
-        assert before == play.content()
-        play.sql(create)
+    play.ran()
+    seeded = play.digest()
+    play.sql(f"DROP TABLE {table}")
+    before = play.content()
+    with pytest.raises(SchemaNotReady, match="fills this table, which is not there any more; nothing was") as refused:
+        reset(play)
+    assert (revision, table) == (refused.value.place.seed, refused.value.place.table)
+    assert before == play.content()
+    assert () == reset(play, empty=True).results
+    play.sql(create)
     reset(play)
     assert seeded == play.digest()
-    play.sql(f"DROP TABLE {table}")
-    assert () == reset(play, empty=True).results
 
 
 def test_a_table_that_a_changed_seed_may_not_fill_any_more_refuses_nothing(play: Playground) -> None:
-    """Nor one that a seed makes itself, or one of a seed that no longer applies."""
+    """Nor one that a seed makes itself."""
     play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
     filling = play.seed("filling", FILLING["gone"][0])
     if product(play) != "mysql":
@@ -415,6 +414,43 @@ def test_a_table_that_a_changed_seed_may_not_fill_any_more_refuses_nothing(play:
     assert [1, 2, 7] == play.items()
     if product(play) != "mysql":
         assert [(1,)] == play.rows("SELECT * FROM made")
+
+
+def test_a_table_that_is_a_seeds_own_for_a_while_is_none_that_is_gone(sqlite_play: Playground) -> None:
+    """Nor one that is made by what the seed imports."""
+    sqlite_play.write("seeds/reference/_make.py", 'MADE = "CREATE TEMPORARY TABLE gone (id INTEGER)"\n')
+    sqlite_play.seed(
+        "staging",
+        """
+        from seeds.reference._make import MADE
+
+        def upgrade(db):
+            db.execute(MADE)
+            db.load("gone", [{"id": 1}])
+            db.execute("INSERT INTO item SELECT id, NULL FROM gone")
+            db.execute("DROP TABLE gone")
+        """,
+    )
+    for _ in range(2):
+        assert Way.REBUILD is reset(sqlite_play, way=Way.REBUILD).way
+        assert [1] == sqlite_play.items()
+    assert "gone" in sqlite_play.history()[-1].note["tables"]
+
+
+def test_a_migration_may_take_a_table_away_with_its_seed(sqlite_play: Playground) -> None:
+    """A seed that no longer applies needs none; one that went unchanged does, and says so."""
+    play = sqlite_play
+    migrations(play)
+    at(play, "m2")
+    play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
+    play.seed("old", "schema_until = 'm3'\n" + FILLING["gone"][0])
+    play.item("one", 1)
+    assert ["old", "one"] == play.ran()
+    play.sql("DROP TABLE gone")
+    with pytest.raises(SchemaNotReady, match="table gone"):
+        reset(play)
+    at(play, "m3")
+    assert ["one"] == [result.seed.name for result in reset(play).results]
 
 
 def test_an_edit_that_was_accepted_says_nothing_of_tables(sqlite_play: Playground) -> None:
