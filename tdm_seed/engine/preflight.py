@@ -58,7 +58,7 @@ def check_tables(session: Session, plan: Plan, entries: Sequence[Applied]) -> No
     for name in _not_there(session, wanted):
         if not any(_makes(step.seed, name) for step in plan.steps):
             raise SchemaNotReady(
-                "the seed fills this table, which is not there any more; nothing was emptied",
+                "the seed fills this table, which is not there; nothing was emptied",
                 seed=wanted[name].revision,
                 file=_shown(session, wanted[name].path),
                 table=name,

@@ -388,7 +388,7 @@ def test_a_table_that_a_seed_fills_and_that_is_gone_refuses_a_rebuild(play: Play
     seeded = play.digest()
     play.sql(f"DROP TABLE {table}")
     before = play.content()
-    with pytest.raises(SchemaNotReady, match="fills this table, which is not there any more; nothing was") as refused:
+    with pytest.raises(SchemaNotReady, match="fills this table, which is not there; nothing was") as refused:
         reset(play)
     assert (revision, table) == (refused.value.place.seed, refused.value.place.table)
     assert before == play.content()
