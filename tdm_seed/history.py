@@ -18,6 +18,9 @@ from tdm_seed.values import Applied, Changes, Layer, State
 #: Stands in the note of a reset that has put back what was written, and names how: every seed stays applied.
 WAY = "way"
 
+#: What the note of a seed's entry calls the tables that the seed has written to.
+TABLES = "tables"
+
 #: Stands in the place of a seed where an entry is about the whole database: a reset, or another environment's name.
 EVERY_SEED = "*"
 

@@ -94,7 +94,7 @@ def _payload(seeder: Seeder, done: ResetResult, *, begun: float) -> dict[str, An
             {"table": each.table, "rows": each.rows, "restored": each.restored} for each in done.emptying.tables
         ],
         "kept": [{"table": each.table, "reason": each.reason} for each in done.emptying.kept],
-        "notes": list(done.emptying.notes),
+        "notes": [*done.emptying.notes, *done.notes],
     }
 
 
@@ -105,6 +105,8 @@ def _render(options: Options, output: dict[str, Any], done: ResetResult) -> None
     if not (options.as_json or options.quiet):
         for each in done.passed:
             say(f"Not by {each.way}: {each.reason}.", err=True)
+        for note in done.notes:
+            say(f"Note: {note}", err=True)
         say(_told(done, f"{output['database']} (environment {output['environment']})"))
     if done.results or options.as_json:
         render.run(options, output, done.results)

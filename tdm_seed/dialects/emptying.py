@@ -43,6 +43,15 @@ class Emptying:
             for table in tables:
                 self.delete_all(connection, table)
 
+    def loosened(
+        self: _Transactions, connection: Connection, tables: Sequence[sa.TableClause]
+    ) -> AbstractContextManager[None]:
+        """Let foreign keys of these tables be broken inside the block, as far as this role may have that.
+
+        Rows go children first, and come back parents first, so that only circles need it.
+        """
+        return self.deferred_constraints(connection, tables)
+
     def delete_all(self, connection: Connection, table: sa.TableClause) -> None:
         """Delete every row that a table itself holds, whatever is deferred at the moment."""
         connection.execute(sa.delete(table))
@@ -79,3 +88,7 @@ class Emptying:
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """Select a column as the driver gives it, in a form that an INSERT without types writes back exactly."""
         return sa.type_coerce(column, sa.types.NullType())
+
+    def refresh_views(self, connection: Connection, tables: Sequence[sa.TableClause]) -> Mapping[str, str]:
+        """Compute anew what views hold of these tables' rows; give those that stay as they were, and why."""
+        return {}

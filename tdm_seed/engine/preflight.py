@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from tdm_seed.dialects.refusing import checked_statements
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DriftError, Protected, SchemaNotReady, SeedError, TdmSeedError
-from tdm_seed.history import environment_of
+from tdm_seed.history import TABLES, environment_of, states
 from tdm_seed.revisions import Section, open_script
+from tdm_seed.revisions.data_seed import DataScript
 from tdm_seed.revisions.plan import not_ready
-from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, Step, Transaction
+from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, State, Step, Transaction
+
+#: How a script makes a table.
+_MAKES: Final = re.compile(r"\bcreate\b[^;]*?\btable\b|\binto\s+(temp|unlogged|table)", re.IGNORECASE)
 
 
 def check(
@@ -33,6 +39,32 @@ def check(
         _taken_back(session, plan)
     _one_session(session, (step.seed for step in plan.steps))
     _sql(session, (step.seed for step in plan.steps))
+
+
+def check_tables(session: Session, plan: Plan, entries: Sequence[Applied]) -> None:
+    """Refuse a plan for a database that has lost a table which one of the seeds fills.
+
+    Which ones they fill is told by the history, of seeds that have not changed since, and by the files of data seeds. A
+    table that a seed of the plan may make itself is none that is missing.
+
+    Raises:
+        SchemaNotReady: a table is not there.
+    """
+    known = states(entries)
+    wanted: dict[str, Seed] = {}
+    for step in plan.steps:
+        for name in _filled(session, step.seed, known.get(step.seed.revision)):
+            wanted.setdefault(name, step.seed)
+    for name in _not_there(session, wanted):
+        if not any(_makes(step.seed, name) for step in plan.steps):
+            raise SchemaNotReady(
+                "the seed fills this table, which is not there; nothing was emptied",
+                seed=wanted[name].revision,
+                file=_shown(session, wanted[name].path),
+                table=name,
+                hint="Make it again: by the migrations, on a database made anew if they have run; or go back to a "
+                "snapshot: `tdm-seed snapshot list`. If the seed is to do without it, change the seed.",
+            )
 
 
 def check_downgrade(
@@ -61,6 +93,35 @@ def check_downgrade(
             f"the environment {session.environment.name!r} is protected, so a downgrade must be confirmed",
             hint="Say --yes, or run it on a terminal.",
         )
+
+
+def _filled(session: Session, seed: Seed, entry: Applied | None) -> list[str]:
+    """Name the tables that a seed is known to write to."""
+    if seed.kind is Kind.DATA:
+        script = open_script(seed, session.environment.project.root, session.names)
+        return [script.table] if isinstance(script, DataScript) else []
+    if entry is None or entry.state is not State.APPLIED or entry.checksum != seed.checksum:
+        return []
+    noted = entry.note.get(TABLES)
+    return list(map(str, noted)) if isinstance(noted, list) else []
+
+
+def _not_there(session: Session, names: Collection[str]) -> list[str]:
+    """Look for tables, and closer for those that the default schema does not list: views, and those of others."""
+    with session.reading():
+        unlisted = sorted(set(names) - {name for _, name in session.schema.names()})
+    if not unlisted:
+        return []
+    others = {f"{schema}.{name}" for schema, name in session.tables()}
+    with session.reading():
+        return [name for name in unlisted if name not in others and not session.schema.knows(name)]
+
+
+def _makes(seed: Seed, table: str) -> bool:
+    """Tell whether a script, or what it imports, may make a table, by its words."""
+    scripts = (path for path in seed.files if path.suffix in (".py", ".sql"))
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in scripts)
+    return table.rpartition(".")[2].lower() in text.lower() and _MAKES.search(text) is not None
 
 
 def _downgrade(seed: Seed) -> str:

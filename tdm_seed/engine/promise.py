@@ -23,6 +23,7 @@ from tdm_seed.engine.unended import unended
 from tdm_seed.environments import Environment
 from tdm_seed.environments.urls import concealed
 from tdm_seed.errors import DriftError, Locked, SeedError, TdmSeedError
+from tdm_seed.history import TABLES
 from tdm_seed.revisions import Script, open_script
 from tdm_seed.schema import Schema
 from tdm_seed.values import Action, Applied, Seed, State, Step, StepResult, Transaction, total
@@ -328,6 +329,7 @@ class Promise:
             "numbered": sorted(db.writer.chosen_numbers),
             "overrides": dict(session.environment.overrides),
             "reason": reason,
+            TABLES: sorted(db.written),
         }
         session.history.record(
             session.connection,

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
+
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine import baseline, content, reset_rules, restoring, staying, unbuilt
 from tdm_seed.engine.emptying import Emptied, Emptying, KeptTable, children_first, count, empty
@@ -14,7 +16,7 @@ from tdm_seed.engine.reset_entry import entry
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import Locked, Stopped, TdmSeedError
 from tdm_seed.history import ends
-from tdm_seed.values import Applied, Changes, State
+from tdm_seed.values import Applied, Changes, State, StepResult
 
 
 def look(session: Session, entries: Sequence[Applied]) -> Emptying:
@@ -157,6 +159,22 @@ def complete(session: Session, entries: Sequence[Applied]) -> None:
             f"the tables are emptied, but their numbers cannot begin anew: {error.message}",
             hint="Somebody uses one of them. `tdm-seed upgrade` goes on when they are done.",
         ) from error
+
+
+def refresh(session: Session, emptying: Emptying, results: Iterable[StepResult]) -> tuple[str, ...]:
+    """Compute anew what views hold of rows that were emptied or seeded, and tell of those that stay as they were.
+
+    Comes behind the seeds, in a transaction of its own; where that never came to it, the next reset does it.
+    """
+    connection, dialect = session.connection, session.dialect
+    with session.reading():
+        names = set(content.tables(session)) - {each.table for each in emptying.kept}
+        others = {name for result in results for name in result.tables} - names
+        tables = [sa.table(name) for name in sorted(names)]
+        tables += [session.schema.table(name) for name in sorted(others) if session.schema.knows(name)]
+    with session.translated(), dialect.transaction(connection, write=True):
+        left = dialect.refresh_views(connection, tables)
+    return tuple(f"{view} shows what it showed before: {why}" for view, why in left.items())
 
 
 def _restart(session: Session, names: Iterable[str], going_on: Collection[str] = ()) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import UsageError
+from tdm_seed.history import TABLES
 from tdm_seed.values import Applied, Changes, Drift, Plan, Seed, State
 
 
@@ -124,7 +125,9 @@ def _entries(
         return {**last.note, "reason": f"{reason}; {unfinished}" if unfinished else reason}
 
     if repair.kind is Repaired.EDIT:
-        return [replace(entry, checksum=files[repair.seed].checksum, note=noted("repaired: edited, not run again"))]
+        note = noted("repaired: edited, not run again")
+        note.pop(TABLES, None)  # the edited one may write to others
+        return [replace(entry, checksum=files[repair.seed].checksum, note=note)]
     if repair.becomes is None:
         return [replace(entry, state=State.REVERTED, note=noted("repaired: its file is gone, its rows stay"))]
     now = files[repair.becomes]

@@ -45,7 +45,7 @@ class Course:
 class ResetResult:
     """What a reset did: a rebuild has an ``emptying`` and the results of seeds, the other ways what they put back.
 
-    ``keeps`` tells whether the next one can go back by rows.
+    ``keeps`` tells whether the next one can go back by rows; ``notes`` say what a person should know besides.
     """
 
     emptying: Emptying
@@ -55,6 +55,7 @@ class ResetResult:
     rewound: Rewound = field(default_factory=Rewound)
     restored: Restored | None = None
     keeps: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -235,7 +236,9 @@ def _by_rebuild(seeder: _Resettable, course: Course, *, confirmed: bool, empty: 
         heads, entries = session.schema_heads(), session.entries()
         reset_rules.check(session, entries, adopt=adopt)
         if not empty:
-            preflight.check(session, seeder._plan([], heads, (), ()), [], heads)
+            plan = seeder._plan([], heads, (), ())
+            preflight.check(session, plan, [], heads)
+            preflight.check_tables(session, plan, entries)
         now = clock(seeder.environment, entries)
         with session.reading():
             found = rebuild.look(session, entries)
@@ -246,10 +249,11 @@ def _by_rebuild(seeder: _Resettable, course: Course, *, confirmed: bool, empty: 
         emptying = rebuild.run(session, lock, entries, now, heads, confirmed=confirmed)
         if empty:
             rebuild.complete(session, session.entries())
-            return ResetResult(emptying, (), passed=course.passed)
+            return ResetResult(emptying, (), passed=course.passed, notes=rebuild.refresh(session, emptying, ()))
         with rebuild.emptied(emptying):
             results = tuple(seeder._upgrade(lock, (), (), False))
-        return ResetResult(emptying, results, passed=course.passed, keeps=_keep(seeder, lock))
+        notes = rebuild.refresh(session, emptying, results)
+        return ResetResult(emptying, results, passed=course.passed, keeps=_keep(seeder, lock), notes=notes)
 
 
 def _keep(seeder: _Resettable, lock: HeldLock) -> bool:

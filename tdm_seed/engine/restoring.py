@@ -43,7 +43,7 @@ def restore(session: Session, names: Sequence[str], back: Rows) -> None:
         return
     tables = [session.schema.table(name) for name in reversed(names)]
     filled = [table for table in tables if table.name in back]
-    with _explained(session), dialect.deferred_constraints(connection, filled):
+    with _explained(session), dialect.loosened(connection, filled):
         for _ in range(ROUNDS):
             if not _fill(session, tables, back):
                 break

@@ -110,11 +110,16 @@ class DataScript:
                 self._beside = shown(path, root)
                 self._options = read_options(decode(read(path, self._beside), self._beside), self._beside)
 
+    @property
+    def table(self) -> str:
+        """The table that the rows go into."""
+        return self._options.table or self._seed.name
+
     def upgrade(self, db: Any) -> None:
         """Upsert the file's rows by the key given, or the table's own."""
         options = self._options
         try:
-            db.table(options.table or self._seed.name)
+            db.table(self.table)
         except SeedError as error:
             if options.table:
                 raise error.located(file=self._beside, line=options.lines.get("table")) from error.__cause__
@@ -122,7 +127,7 @@ class DataScript:
             error.hint = f'{error.hint} If it is called otherwise than the seed: table = "…" in {beside} beside it.'
             raise
         rows = getattr(db, format_of(self._seed.path.name) or "csv")()
-        db.upsert(options.table or self._seed.name, rows, key=options.key, insert_only=options.insert_only)
+        db.upsert(self.table, rows, key=options.key, insert_only=options.insert_only)
 
     def verify(self, db: Any) -> None:
         """Do nothing: a data seed promises no more than its rows."""

@@ -93,6 +93,14 @@ class Schema:
                 return self._in_any_case(*key) if self._dialect.folds_table_names else self._reflect(*key)
         raise SeedError(f"there is no table {name!r}", table=name, hint=self._suggestion(name))
 
+    def knows(self, name: str) -> bool:
+        """Tell whether ``table`` finds one by this name."""
+        try:
+            self.table(name)
+        except SeedError:
+            return False
+        return True
+
     def written(self, name: str) -> sa.Table:
         """Give the table that a statement of SQL names, in whatever case it writes it.
 

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from tdm_seed import dialects
 from tdm_seed.engine import rewinding
 from tdm_seed.engine.reset import ResetResult
-from tdm_seed.errors import Protected, UsageError
+from tdm_seed.errors import Protected, SchemaNotReady, UsageError
 from tdm_seed.values import State, Way
 from tests.crash.shop import copied
 from tests.engine.conftest import playground
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.rewound import does
+from tests.engine.test_schema_window import at, migrations
 from tests.snapshots.conftest import using
 from tests.snapshots.everything import product
 
@@ -54,6 +55,12 @@ def play(tmp_path: Path, database_url: str) -> Iterator[Playground]:
 def keeping_play(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Playground]:
     """One on each kind of database that can go back by rows as it comes."""
     yield from _made(tmp_path, request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def viewing_play(tmp_path: Path, postgresql_url: str) -> Iterator[Playground]:
+    """One on the kind of database whose views may hold rows."""
+    yield from _made(tmp_path, postgresql_url)
 
 
 def _made(folder: Path, url: str) -> Iterator[Playground]:
@@ -357,3 +364,180 @@ def test_a_migration_that_has_nothing_to_do_keeps_what_is_kept(tmp_path: Path, s
         seeder.reset(confirmed=True)
         seeder.upgrade(migrate=True)
         assert Way.ROWS is seeder.reset(confirmed=True).way
+
+
+#: A seed in each language that fills a table of its own.
+FILLING = {
+    "gone": ("def upgrade(db):\n    db.load('gone', [{'id': 1}])\n", ".py"),
+    "went": ("INSERT INTO went (id) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM went);\n", ".sql"),
+    "lost": ("id\n1\n", ".csv"),
+}
+
+
+@pytest.mark.parametrize("table", FILLING)
+def test_a_table_that_a_seed_fills_and_that_is_gone_refuses_a_rebuild(play: Playground, table: str) -> None:
+    """Before anything is emptied, and it is named with the seed; ``--empty`` seeds nothing, so it needs no such table.
+
+    Where the table is there again, everything is.
+    """
+    create = f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)"
+    play.sql(create)
+    filling, suffix = FILLING[table]
+    revision = play.seed(table, filling, suffix=suffix)
+    play.ran()
+    seeded = play.digest()
+    play.sql(f"DROP TABLE {table}")
+    before = play.content()
+    with pytest.raises(SchemaNotReady, match="fills this table, which is not there; nothing was") as refused:
+        reset(play)
+    assert (revision, table) == (refused.value.place.seed, refused.value.place.table)
+    assert before == play.content()
+    assert () == reset(play, empty=True).results
+    play.sql(create)
+    reset(play)
+    assert seeded == play.digest()
+
+
+def test_a_table_that_a_changed_seed_may_not_fill_any_more_refuses_nothing(play: Playground) -> None:
+    """Nor one that a seed makes itself."""
+    play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
+    filling = play.seed("filling", FILLING["gone"][0])
+    if product(play) != "mysql":
+        made = "CREATE TABLE IF NOT EXISTS made (id INTEGER);\nDELETE FROM made;\nINSERT INTO made VALUES (1);\n"
+        play.seed("making", made, suffix=".sql")
+    play.ran()
+    play.sql("DROP TABLE gone")
+    play.path(filling).write_text("def upgrade(db):\n    db.load('item', [{'id': 7}])\n")
+    if product(play) != "mysql":
+        play.sql("DROP TABLE made")
+    assert Way.REBUILD is reset(play).way
+    assert [1, 2, 7] == play.items()
+    if product(play) != "mysql":
+        assert [(1,)] == play.rows("SELECT * FROM made")
+
+
+def test_a_table_that_is_a_seeds_own_for_a_while_is_none_that_is_gone(sqlite_play: Playground) -> None:
+    """Nor one that is made by what the seed imports."""
+    sqlite_play.write("seeds/reference/_make.py", 'MADE = "CREATE TEMPORARY TABLE gone (id INTEGER)"\n')
+    sqlite_play.seed(
+        "staging",
+        """
+        from seeds.reference._make import MADE
+
+        def upgrade(db):
+            db.execute(MADE)
+            db.load("gone", [{"id": 1}])
+            db.execute("INSERT INTO item SELECT id, NULL FROM gone")
+            db.execute("DROP TABLE gone")
+        """,
+    )
+    for _ in range(2):
+        assert Way.REBUILD is reset(sqlite_play, way=Way.REBUILD).way
+        assert [1] == sqlite_play.items()
+    assert "gone" in sqlite_play.history()[-1].note["tables"]
+
+
+def test_a_migration_may_take_a_table_away_with_its_seed(sqlite_play: Playground) -> None:
+    """A seed that no longer applies needs none; one that went unchanged does, and says so."""
+    play = sqlite_play
+    migrations(play)
+    at(play, "m2")
+    play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
+    play.seed("old", "schema_until = 'm3'\n" + FILLING["gone"][0])
+    play.item("one", 1)
+    assert ["old", "one"] == play.ran()
+    play.sql("DROP TABLE gone")
+    with pytest.raises(SchemaNotReady, match="table gone"):
+        reset(play)
+    at(play, "m3")
+    assert ["one"] == [result.seed.name for result in reset(play).results]
+
+
+def test_an_edit_that_was_accepted_says_nothing_of_tables(sqlite_play: Playground) -> None:
+    """What the seed fills now is known when it has run."""
+    play = sqlite_play
+    play.sql("CREATE TABLE gone (id INTEGER PRIMARY KEY)")
+    filling = play.seed("filling", 'mode = "once"\n' + FILLING["gone"][0])
+    play.ran()
+    play.path(filling).write_text("mode = 'once'\ndef upgrade(db):\n    db.load('item', [{'id': 7}])\n")
+    with play.seeder() as seeder:
+        seeder.repair([filling])
+    play.sql("DROP TABLE gone")
+    assert Way.REBUILD is reset(play).way
+    assert [7] == play.items()
+
+
+def test_tables_are_found_however_they_are_named(postgresql_play: Playground) -> None:
+    """In another schema, through a view, or with dots and quotes in the name."""
+    play = postgresql_play
+    play.sql(
+        'CREATE SCHEMA "od.d"',
+        'CREATE TABLE "od.d"."ta""b.le" (id int PRIMARY KEY)',
+        'CREATE TABLE "ta""b.le" (id int PRIMARY KEY)',
+        "CREATE VIEW shown AS SELECT * FROM item",
+    )
+    play.seed(
+        "filling",
+        """
+        def upgrade(db):
+            db.upsert('"od.d"."ta""b.le"', [{"id": 1}])
+            db.upsert('"ta""b.le"', [{"id": 1}])
+            db.execute("INSERT INTO shown VALUES (1, 'one')")
+        """,
+    )
+    reset(play)
+    assert ['od.d.ta"b.le', "shown", 'ta"b.le'] == play.history()[-1].note["tables"]
+    assert Way.REBUILD is reset(play, way=Way.REBUILD).way
+    play.sql("DROP VIEW shown")
+    with pytest.raises(SchemaNotReady, match="table shown"):
+        reset(play)
+
+
+#: Over a table, over a view over that, in another schema and earlier in the alphabet; one that was never filled.
+VIEWS = (
+    "CREATE SCHEMA apart",
+    "CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM item",
+    "CREATE VIEW shown AS SELECT n FROM counted",
+    'CREATE MATERIALIZED VIEW apart."a%b" AS SELECT n * 2 AS n FROM shown',
+    "CREATE MATERIALIZED VIEW never AS SELECT count(*) AS n FROM item WITH NO DATA",
+)
+SHOWN = 'SELECT (SELECT n FROM counted), (SELECT n FROM apart."a%b")'
+REFRESH = 'REFRESH MATERIALIZED VIEW counted; REFRESH MATERIALIZED VIEW apart."a%b"'
+
+
+def test_materialised_views_show_the_same_rows_whichever_way(viewing_play: Playground) -> None:
+    """Those that were filled, each behind what it is made of; also where it stays empty."""
+    play = viewing_play
+    play.ran()
+    play.sql(*VIEWS)
+    reset(play, way=Way.REBUILD)
+    with play.seeder() as seeder:
+        seeder.snapshot()
+    for way in Way:
+        play.sql("INSERT INTO item VALUES (8, 'x'), (9, 'y')", REFRESH)
+        assert [(4, 8)] == play.rows(SHOWN)
+        assert (way, ()) == ((done := reset(play, way=way)).way, done.notes)
+        assert [(2, 4)] == play.rows(SHOWN), way
+        assert [(False,)] == play.rows("SELECT relispopulated FROM pg_class WHERE relname = 'never'")
+    reset(play, empty=True)
+    assert [(0, 0)] == play.rows(SHOWN)
+
+
+def test_views_over_what_a_reset_leaves_alone_are_left_alone(postgresql_play: Playground) -> None:
+    """Unless a seed has written to it."""
+    play = postgresql_play
+    play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["item"]\nscenarios'))
+    play.sql(
+        *VIEWS,
+        "CREATE TABLE apart.note (n int)",
+        "CREATE MATERIALIZED VIEW noted AS SELECT count(*) AS n FROM apart.note",
+    )
+    play.seed("shop", SHOP)
+    play.ran()
+    play.sql("INSERT INTO apart.note VALUES (1)", "INSERT INTO item VALUES (8, 'x')")
+    reset(play, way=Way.REBUILD)
+    assert [(0, 0, 0)] == play.rows("SELECT a.*, noted.n FROM (" + SHOWN + ") a, noted")
+    play.item("one", 1)
+    play.seed("note", "INSERT INTO apart.note VALUES (2);", suffix=".sql")
+    reset(play, way=Way.REBUILD)
+    assert [(2, 4, 2)] == play.rows("SELECT a.*, noted.n FROM (" + SHOWN + ") a, noted")

@@ -240,6 +240,23 @@ def test_a_table_that_stays_is_left_alone(play: Playground) -> None:
         assert [(3,)] == play.rows("SELECT last_value FROM city_id_seq")
 
 
+def test_what_a_subscription_writes_would_go_unnoticed(play: Playground, back: Rewinds) -> None:
+    """So rows are neither kept nor gone back to where there is one, of whatever tables."""
+    play.sql(
+        "CREATE SUBSCRIPTION feed CONNECTION 'dbname=elsewhere' PUBLICATION news "
+        "WITH (connect = false, enabled = false, slot_name = NONE)"
+    )
+    try:
+        why = "what the subscription feed writes goes unnoticed by triggers"
+        assert why == rewinding.look(back.session, "key")
+        assert rewinding.find(back.session) is None
+        with back.session.lock() as lock, pytest.raises(DatabaseError, match=why):
+            rewinding.prepare(back.session, lock, "key")
+    finally:
+        play.sql("DROP SUBSCRIPTION feed")
+    assert back.kept == rewinding.look(back.session, "key")
+
+
 @pytest.fixture
 def owner(play: Playground) -> Iterator[Playground]:
     """The playground as its superuser sees it; ``play`` is a role that owns nothing."""

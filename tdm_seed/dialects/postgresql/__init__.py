@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO, ClassVar
 
@@ -20,7 +20,6 @@ from tdm_seed.dialects.postgresql import (
     blocks,
     constraints,
     copy,
-    emptying,
     identity,
     insert,
     lock,
@@ -30,10 +29,10 @@ from tdm_seed.dialects.postgresql import (
     text,
 )
 from tdm_seed.dialects.postgresql.copies import Copies
+from tdm_seed.dialects.postgresql.empties import Empties
 from tdm_seed.dialects.postgresql.errors import creation, translate
 from tdm_seed.dialects.postgresql.freeze import can_freeze_own
 from tdm_seed.dialects.postgresql.own_keys import OwnKeys
-from tdm_seed.dialects.postgresql.places import SCHEMA
 from tdm_seed.dialects.postgresql.rebuild import Rebuilds
 from tdm_seed.dialects.postgresql.rewinds import Rewinds
 from tdm_seed.dialects.statements import Statement
@@ -70,7 +69,7 @@ def _session_of(connection: Connection) -> int:
     return found
 
 
-class PostgreSQL(Rebuilds, Rewinds, OwnKeys, Dialect, Copies):
+class PostgreSQL(Empties, Rebuilds, Rewinds, OwnKeys, Dialect, Copies):
     """PostgreSQL 13 and later."""
 
     name: ClassVar[str] = "postgresql"
@@ -285,59 +284,6 @@ class PostgreSQL(Rebuilds, Rewinds, OwnKeys, Dialect, Copies):
     def advance_identity(self, connection: Connection, table: sa.Table) -> None:
         """Move the sequence behind the largest number, whoever owns it, never backwards."""
         identity.advance(connection, table)
-
-    @contextmanager
-    def emptying(self, connection: Connection) -> Iterator[None]:
-        """Wait at most a minute for whoever uses a table."""
-        with super().emptying(connection):
-            emptying.be_impatient(connection)
-            yield
-
-    def empty(self, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> None:
-        """TRUNCATE them all in one statement, without CASCADE; where tables outside point to them, DELETE."""
-        if emptying.truncate(connection, tables, spare):
-            return
-        with self.deferred_constraints(connection, tables):
-            for table in tables:
-                self.delete_all(connection, table)
-
-    def delete_all(self, connection: Connection, table: sa.TableClause) -> None:
-        """Leave out partitions and tables that inherit, which are emptied by themselves."""
-        connection.execute(sa.delete(table).with_hint("ONLY", dialect_name=self.name))
-
-    def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
-        """Restart the sequences of a table's columns, whoever owns them; a rollback takes it back."""
-        emptying.restart(connection, table, going_on)
-
-    def sequences(self, table: sa.Table) -> Mapping[sa.Column[Any], str]:
-        """Name those in defaults; the sequence of an identity column is nobody else's."""
-        return {column: sequence for column in table.columns if (sequence := identity.sequence_of(column))}
-
-    def own_rows(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
-        """Leave the rows of partitions and of tables that inherit to those."""
-        return query.with_hint(table, "ONLY", self.name)
-
-    def parts(self, connection: Connection) -> dict[str, str]:
-        """Name partitions and tables that inherit."""
-        return emptying.parts(connection)
-
-    def inner_tables(self, connection: Connection, schema: str | None = None) -> list[str]:
-        """Name those of extensions, such as PostGIS, and those that only the search path makes seem to be there."""
-        return emptying.of_others(connection, schema)
-
-    def other_schemas(self, connection: Connection) -> list[str]:
-        """List all but the server's own, and that in which rows are kept."""
-        inspector = sa.inspect(connection)
-        known = {inspector.default_schema_name, "information_schema", SCHEMA}
-        return [name for name in inspector.get_schema_names() if name not in known]
-
-    def see_all(self, connection: Connection) -> None:
-        """Refuse to read what a policy hides, and write values as text in one style."""
-        emptying.see_all(connection)
-
-    def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        """Give a value of any type as text, which the column's type reads back."""
-        return sa.cast(column, sa.Text)
 
     def defer(self, connection: Connection, tables: Sequence[sa.TableClause], *, nested: bool) -> list[str]:
         """Defer the foreign keys among these tables, making them deferrable for the length of the block.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -37,8 +38,7 @@ def defer(connection: Connection, tables: Sequence[sa.TableClause], *, nested: b
         DatabaseError: a constraint of these tables belongs to another role, so it cannot be altered.
     """
     quote = connection.dialect.identifier_preparer.quote_identifier
-    names = [as_text(connection, table) for table in tables]
-    keys = connection.execute(_FOREIGN_KEYS, {"tables": names}).all()
+    keys = _keys(connection, tables)
     if foreign := [key for key in keys if key.leaves and not key.ours]:
         raise DatabaseError(
             f"the foreign key {foreign[0].conname} is not deferrable, and only the table's owner may change that",
@@ -57,6 +57,16 @@ def defer(connection: Connection, tables: Sequence[sa.TableClause], *, nested: b
         connection.exec_driver_sql(f"{statement} DEFERRABLE INITIALLY DEFERRED")
     connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
     return [f"{statement} NOT DEFERRABLE" for statement in alter]
+
+
+def ours(connection: Connection, tables: Sequence[sa.TableClause]) -> bool:
+    """Tell whether this role may defer every foreign key that leaves these tables."""
+    return not any(key.leaves and not key.ours for key in _keys(connection, tables))
+
+
+def _keys(connection: Connection, tables: Sequence[sa.TableClause]) -> Sequence[sa.Row[Any]]:
+    names = [as_text(connection, table) for table in tables]
+    return connection.execute(_FOREIGN_KEYS, {"tables": names}).all()
 
 
 def as_declared(connection: Connection) -> None:

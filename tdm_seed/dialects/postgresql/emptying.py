@@ -7,7 +7,10 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql.identity import as_text, sequence_of
+from tdm_seed.dialects.base import AS_IT_IS
+from tdm_seed.dialects.postgresql import identity
+from tdm_seed.dialects.postgresql.identity import as_text
+from tdm_seed.dialects.postgresql.rewind import MOVES
 
 _NUMBERS = sa.text("SELECT CAST(CAST(unnest(CAST(:tables AS text[])) AS regclass) AS bigint)")
 #: The tables from which a foreign key leads into these, and that are none of these.
@@ -17,8 +20,13 @@ _POINTING = sa.text(
 )
 #: Those of the tables that hold rows of their own: a partitioned one has none, and takes no ONLY.
 _HOLDING = sa.text(
-    "SELECT CAST(CAST(oid AS regclass) AS text) FROM pg_class WHERE CAST(oid AS bigint) = ANY(:tables) "
-    "AND relkind = 'r' ORDER BY 1"
+    "SELECT CAST(CAST(oid AS regclass) AS text) AS name, has_table_privilege(oid, 'TRUNCATE') AS may FROM pg_class "
+    "WHERE CAST(oid AS bigint) = ANY(:tables) AND relkind = 'r' ORDER BY 1"
+)
+#: Whether a sequence is to be moved by ``setval``, since another role owns it, and where it starts.
+_START = sa.text(
+    "SELECT NOT pg_has_role(c.relowner, 'USAGE') AND has_sequence_privilege(c.oid, 'UPDATE') AS lent, s.seqstart "
+    "FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid WHERE c.oid = CAST(:name AS regclass)"
 )
 #: How long a reset waits for those who use a table, where nobody has set a limit: whoever idles in a transaction would
 #: otherwise hold us for good, and everybody who comes after us.
@@ -51,18 +59,22 @@ _PARTS = sa.text(
 
 
 def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> bool:
-    """Truncate these tables and no other but ``spare`` ones; False where the server would not do that without CASCADE.
+    """Truncate these tables and no other but ``spare`` ones; False where that takes CASCADE, or this role may not.
 
-    It looks at foreign keys and not at rows: an empty table that points to one of these is enough, so it must come
-    along. And partitions that have a partitioned table among these for a parent come with whatever points to that.
+    The server looks at foreign keys and not at rows: an empty table that points to one of these is enough, so it must
+    come along. And partitions that have a partitioned table among these for a parent come with whatever points to that.
     """
-    chosen, at_hand = _numbers(connection, tables), set(_numbers(connection, spare))
+    chosen, at_hand = numbers(connection, tables), set(numbers(connection, spare))
     while pointing := connection.scalars(_POINTING, {"tables": chosen}).all():
         if not at_hand.issuperset(pointing):
             return False
         chosen += pointing
-    if holding := connection.scalars(_HOLDING, {"tables": chosen}).all():
-        connection.exec_driver_sql("TRUNCATE " + ", ".join(f"ONLY {name}" for name in holding).replace("%", "%%"))
+    holding = connection.execute(_HOLDING, {"tables": chosen}).all()
+    if not all(each.may for each in holding):
+        return False
+    if holding:
+        names = ", ".join(f"ONLY {each.name}" for each in holding)
+        connection.exec_driver_sql(f"TRUNCATE {names}", execution_options=AS_IT_IS)
     return True
 
 
@@ -84,19 +96,35 @@ def see_all(connection: Connection) -> None:
     connection.execute(_PLAINLY)
 
 
-def _numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+def numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+    """Give the catalogue's numbers of tables."""
     return list(connection.scalars(_NUMBERS, {"tables": [as_text(connection, table) for table in tables]}))
 
 
 def restart(connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
-    """Restart the sequence of every column that draws from one, but for those named."""
+    """Restart the sequence of every column that draws from one, but for those named.
+
+    Only its owner may do that so that a rollback takes it back. What is only lent to us is moved with the commit, past
+    the numbers that are in use by then: no earlier, since no rollback takes ``setval`` back, and no later, since others
+    may draw from it then.
+    """
+    numbered = identity.numbered(table)
     for column in table.columns:
-        sequence = sequence_of(column)
-        if column.identity is not None:
-            owned = sa.func.pg_get_serial_sequence(as_text(connection, table), column.name)
-            sequence = connection.scalar(sa.select(owned))
-        if sequence and sequence not in going_on:
-            connection.exec_driver_sql(f"ALTER SEQUENCE {sequence} RESTART".replace("%", "%%"))
+        sequence = identity.drawn_from(connection, table, column) if _draws(column) else None
+        if not sequence or sequence in going_on:
+            continue
+        lent, start = connection.execute(_START, {"name": sequence}).one()
+        if not lent:
+            connection.exec_driver_sql(f"ALTER SEQUENCE {sequence} RESTART", execution_options=AS_IT_IS)
+            continue
+        moves = connection.info.setdefault(MOVES, [])
+        moves.insert(0, f"SELECT setval({identity.quoted(sequence)}, {start}, false)")
+        if column is numbered:
+            moves.append(identity.advancing(connection, table, column, sequence))
+
+
+def _draws(column: sa.Column[object]) -> bool:
+    return column.identity is not None or identity.sequence_of(column) is not None
 
 
 def parts(connection: Connection) -> dict[str, str]:

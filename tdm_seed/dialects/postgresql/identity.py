@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from tdm_seed.dialects.base import AS_IT_IS
+
 #: Execution option that adds OVERRIDING SYSTEM VALUE to an INSERT, which SQLAlchemy has no construct for.
 OVERRIDING = "tdm_seed_overriding"
 
@@ -55,19 +57,30 @@ def advance(connection: Connection, table: sa.Table) -> None:
     others draw numbers meanwhile. Sequences that count downwards are left alone.
     """
     column = numbered(table)
-    if column is None:
-        return
-    preparer = connection.dialect.identifier_preparer
-    named = preparer.format_table(table)
+    sequence = drawn_from(connection, table, column) if column is not None else None
+    if column is not None and sequence:
+        connection.exec_driver_sql(advancing(connection, table, column, sequence), execution_options=AS_IT_IS)
+
+
+def drawn_from(connection: Connection, table: sa.Table, column: sa.Column[Any]) -> str | None:
+    """Name the sequence that a column draws from, as text that casts to regclass."""
     owned = sa.func.pg_get_serial_sequence(as_text(connection, table), column.name)
-    sequence = sequence_of(column) or connection.execute(sa.select(owned)).scalar()
-    if not sequence:
-        return
-    relation = sequence.replace("%", "%%")
-    regclass = "CAST('" + relation.replace("'", "''") + "' AS regclass)"
-    connection.exec_driver_sql(
+    return sequence_of(column) or connection.execute(sa.select(owned)).scalar()
+
+
+def advancing(connection: Connection, table: sa.Table, column: sa.Column[Any], sequence: str) -> str:
+    """Write the statement that sets a column's sequence to the largest number in use where it is behind."""
+    preparer = connection.dialect.identifier_preparer
+    regclass = quoted(sequence)
+    return (
         f"SELECT setval({regclass}, greatest(used.largest, pg_sequence_last_value({regclass}))) "
-        f"FROM (SELECT max({preparer.quote(column.name)}) AS largest FROM {named}) AS used, {relation} AS now "
+        f"FROM (SELECT max({preparer.quote(column.name).replace('%%', '%')}) AS largest "
+        f"FROM {as_text(connection, table)}) AS used, {sequence} AS now "
         "WHERE used.largest >= now.last_value + CASE WHEN now.is_called THEN 1 ELSE 0 END "
         f"AND EXISTS (SELECT FROM pg_sequence WHERE seqrelid = {regclass} AND seqincrement > 0)"
     )
+
+
+def quoted(sequence: str) -> str:
+    """Write a sequence's name as a regclass inside a statement."""
+    return "CAST('" + sequence.replace("'", "''") + "' AS regclass)"

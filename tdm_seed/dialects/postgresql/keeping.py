@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import AS_IT_IS
-from tdm_seed.dialects.postgresql import around, emptying, marks, places
+from tdm_seed.dialects.postgresql import around, emptying, marks, places, views
 from tdm_seed.dialects.postgresql.identity import as_text
 from tdm_seed.dialects.postgresql.places import SCHEMA, Place
+from tdm_seed.dialects.postgresql.views import View
 from tdm_seed.dialects.rewinding import Kept, Scope
 
 #: How our schema is known to be ours.
@@ -25,6 +26,11 @@ _SCHEMA_IS = sa.text(
 )
 #: How long a table is waited for whose triggers are in nobody's way.
 _AT_ONCE: Final = "500ms"
+#: What a subscription writes fires no trigger for statements. Which tables it is about, it learns as it connects.
+_SUBSCRIBES: Final = (
+    "SELECT min(subname::text) FROM pg_subscription "
+    "WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 _MAY_CREATE = sa.text("SELECT has_database_privilege(current_database(), 'CREATE')")
 
 _MEMBERS = sa.text(
@@ -55,15 +61,6 @@ _SEQUENCES = sa.text(
     "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = c.oid "
     "AND d.deptype = 'e') ORDER BY 1"
 )
-#: What views are made of, views themselves included.
-_VIEWS = sa.text(
-    "SELECT DISTINCT CAST(r.ev_class AS bigint) AS view, CAST(d.refobjid AS bigint) AS base, v.relkind = 'm' AS kept, "
-    "format('%I.%I', n.nspname, v.relname) AS name, pg_has_role(v.relowner, 'USAGE') AS ours "
-    "FROM pg_rewrite r JOIN pg_depend d ON d.classid = CAST('pg_rewrite' AS regclass) AND d.objid = r.oid "
-    "AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid <> r.ev_class "
-    "JOIN pg_class v ON v.oid = r.ev_class JOIN pg_namespace n ON n.oid = v.relnamespace "
-    "WHERE v.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 4, 2"
-)
 
 
 def hindrance(connection: Connection, scope: Scope) -> str | None:
@@ -73,6 +70,8 @@ def hindrance(connection: Connection, scope: Scope) -> str | None:
         return f"this role may not create the schema {SCHEMA}, in which rows are kept"
     if schema is not None and not (schema.owned and schema.ours):
         return f"there is a schema {SCHEMA} that is not ours"
+    if subscription := connection.exec_driver_sql(_SUBSCRIBES).scalar():
+        return f"what the subscription {subscription} writes goes unnoticed by triggers"
     found = places.read(connection, _names(connection, scope))
     if found.strange:
         table, part = found.strange[0]
@@ -89,8 +88,8 @@ def hindrance(connection: Connection, scope: Scope) -> str | None:
         if not row.ours:
             return f"the sequence {row.name} belongs to another role"
     for view in _views(connection, found.all):
-        if not view["ours"]:
-            return f"the materialised view {view['name']} belongs to another role"
+        if not view.ours:
+            return f"the materialised view {view.name} belongs to another role"
     for place in found.all:
         names = {column for column, _ in place.key}
         for key in place.outside:
@@ -126,9 +125,9 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
         for statement in (*_copying(place), *marks.statements(place, [names[m] for m in place.members], heirs)):
             _run(connection, statement)
     _note(connection, "place", [_row(place) for place in found])
-    views = _views(connection, found)
     _note(connection, "view", [
-        {"number": number, "name": view["name"], "places": view["places"]} for number, view in enumerate(views, 1)
+        {"number": number, "name": view.name, "places": list(view.tables)}
+        for number, view in enumerate(_views(connection, found), 1)
     ])  # fmt: skip
     sequences = connection.execute(_SEQUENCES, _of(connection, scope, found)).all()
     states = _where(connection, [row.name for row in sequences])
@@ -147,7 +146,7 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
 
 
 def kept(connection: Connection) -> Kept | None:
-    """Read what is kept, unless a crash of the server has emptied it, or it came here by a dump.
+    """Read what is kept, unless a crash has emptied it, it came here by a dump, or not all is noted since.
 
     Our tables know others by their numbers, which a template keeps, and a dump does not.
     """
@@ -156,7 +155,8 @@ def kept(connection: Connection) -> Kept | None:
         return None
     row = connection.exec_driver_sql(
         f"SELECT history, entry, key, fingerprint FROM {SCHEMA}.baseline "
-        f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0)"
+        f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0) "
+        f"AND ({_SUBSCRIBES}) IS NULL"
     ).first()
     return None if row is None else Kept(*row)
 
@@ -233,30 +233,9 @@ def _where(connection: Connection, sequences: Sequence[str]) -> list[tuple[str, 
     return [(sequences[number], value, called) for number, value, called in sorted(map(tuple, rows))]
 
 
-def _views(connection: Connection, found: Sequence[Place]) -> list[dict[str, Any]]:
+def _views(connection: Connection, found: Sequence[Place]) -> list[View]:
     """List the materialised views over these tables, each behind those that it is made of."""
-    numbers = {member: place.number for place in found for member in place.members}
-    rows = connection.execute(_VIEWS).all()
-    bases: dict[int, list[int]] = {}
-    for row in rows:
-        bases.setdefault(row.view, []).append(row.base)
-    known: dict[int, tuple[int, frozenset[int]]] = {}
-
-    def look(relation: int) -> tuple[int, frozenset[int]]:
-        """Give how many views deep a relation is, and which tables are beneath it."""
-        if relation in numbers:
-            return 0, frozenset((numbers[relation],))
-        if relation not in known:
-            beneath = [look(base) for base in bases.get(relation, ())]
-            deepest = 1 + max((depth for depth, _ in beneath), default=0)
-            known[relation] = deepest, frozenset().union(*(tables for _, tables in beneath))
-        return known[relation]
-
-    kept = {row.view: row for row in rows if row.kept and look(row.view)[1]}
-    return [
-        {"name": row.name, "ours": row.ours, "places": sorted(look(view)[1])}
-        for view, row in sorted(kept.items(), key=lambda item: (look(item[0])[0], item[1].name))
-    ]
+    return views.over(connection, {member: place.number for place in found for member in place.members})
 
 
 def _note(connection: Connection, name: str, rows: Sequence[dict[str, Any]]) -> None:
