@@ -570,6 +570,32 @@ def test_the_database_beside_goes_without_a_trace(bare: Playground, lean: Rewind
     assert before == bare.digest()
 
 
+def test_a_mark_that_is_not_understood_is_none(bare: Playground, lean: Rewinds) -> None:
+    """Such as that of another version."""
+    with bare.connection() as connection:
+        name = mark.beside(connection)
+    for table in ("place", "baseline"):
+        bare.sql(f"ALTER TABLE {name}.{table} RENAME COLUMN {'counter' if table == 'place' else 'turn'} TO more")
+        bare.sql(f"ALTER TABLE {name}.{table} ADD COLUMN another int")
+        assert rewinding.find(lean.session) is None
+        rewinding.let_go(lean.session)
+        with lean.session.lock() as lock:
+            lean.kept = rewinding.prepare(lean.session, lock, "key")
+
+
+def test_somebody_elses_database_of_that_name_is_left_alone(bare: Playground) -> None:
+    """Seeds and resets go on without it."""
+    with bare.connection() as connection:
+        name = mark.beside(connection)
+    bare.sql(f"CREATE DATABASE {name}", f"CREATE TABLE {name}.mine AS SELECT 1 AS n")
+    assert ["one"] == bare.ran()
+    with bare.seeder() as seeder:
+        done = seeder.reset(confirmed=True)
+    assert (Way.REBUILD, False) == (done.way, done.keeps)
+    assert [(1,)] == bare.rows(f"SELECT n FROM {name}.mine")
+    bare.sql(f"DROP DATABASE {name}")
+
+
 @contextmanager
 def a_role(bare: Playground, beside: str) -> Iterator[Playground]:
     """Log in as a role that owns the database, and has those rights on what is kept beside."""

@@ -22,6 +22,8 @@ NUMBERS: Final = (
     "SELECT table_name, auto_increment FROM information_schema.tables "
     "WHERE table_schema = DATABASE() AND table_type <> 'VIEW'"
 )
+#: How many columns the mark has.
+_WIDTH: Final = 12
 _OURS: Final = re.compile(rf"{MARK}|place|t\d+")
 _TABLES = sa.text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
 
@@ -92,8 +94,8 @@ def advancing(name: str, position: Position) -> str:
 
 
 def read(rows: list[tuple[Any, ...]]) -> Mark | None:
-    """Understand what ``question`` answers."""
-    if not rows:
+    """Understand what ``question`` answers; a mark of another version, or somebody else's table, is none."""
+    if not rows or len(rows[0]) != _WIDTH:
         return None
     history, entry, key, fingerprint, began, turn, anchor_file, anchor_offset, text, file, offset, reach = rows[0]
     return Mark(

@@ -25,8 +25,8 @@ FOUND: Final = "tdm_seed_written"
 MOVES: Final = "tdm_seed_moves"
 #: Where a connection notes up to where the binlog tells of nothing.
 _CLEAN: Final = "tdm_seed_clean"
-#: No such database or table, not for this user, or no binlog.
-_GONE: Final = (1044, 1049, 1142, 1146, 1227, 1381)
+#: No such database, column or table, not for this user, or no binlog.
+_GONE: Final = (1044, 1049, 1054, 1142, 1146, 1227, 1381)
 #: How often what others commit meanwhile is put back, too; they seldom do so twice.
 _ROUNDS: Final = 20
 _AGAIN: Final = "Nothing was changed. Run the command again."
