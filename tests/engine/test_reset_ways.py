@@ -251,7 +251,9 @@ def test_a_live_seeder_goes_back_again_and_again(keeping_play: Playground) -> No
     max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
-    st.lists(st.tuples(st.lists(st.sampled_from(WRITES), min_size=1, max_size=4), st.booleans()), max_size=4),
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(WRITES), min_size=1, max_size=4), st.booleans()), min_size=1, max_size=4
+    ),
 )
 def test_all_ways_lead_to_the_same_content_numbers_and_catalogue(
     keeping_play: Playground, transactions: list[tuple[list[str], bool]]
