@@ -24,7 +24,7 @@ from tdm_seed.errors import DatabaseError, Locked, Protected
 from tdm_seed.testing import servers
 from tdm_seed.values import Way
 from tests.engine.conftest import playground
-from tests.engine.playground import MANIFEST, Playground
+from tests.engine.playground import MANIFEST, Playground, Points
 from tests.engine.rewound import Rewinds, again, counted, dies, does, kept
 
 #: A self reference, a circle, tables without a key, a computed column, JSON, an odd name, and all kinds of values.
@@ -550,6 +550,19 @@ def test_another_runner_is_waited_for(bare: Playground, lean: Rewinds) -> None:
     assert {"item": (0, 0, 1)} == counted(lean())
     with Session(bare.environment(), 0.1, Progress()) as other, other.lock():
         assert Rewound() == lean()
+
+
+def test_another_runner_is_not_kept_waiting_by_whoever_waits_for_it(bare: Playground) -> None:
+    """It may drop every table meanwhile, as a clone does."""
+    points = Points()
+    with kept(bare, points) as back, ThreadPoolExecutor(1) as pool:
+        does(bare, ["DELETE FROM item"])
+        with Session(bare.environment(), 5, Progress()) as other, other.lock():
+            done = pool.submit(back)
+            while not points.waited:
+                assert not done.done()
+            bare.sql("SET lock_wait_timeout = 2", "LOCK TABLES seed_history WRITE", "UNLOCK TABLES")
+        assert {"item": (0, 0, 1)} == counted(done.result())
 
 
 def test_the_database_beside_goes_without_a_trace(bare: Playground, lean: Rewinds) -> None:
