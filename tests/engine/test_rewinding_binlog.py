@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,16 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tdm_seed.dialects.mysql import binlog, keeping, mark, places
+from tdm_seed.dialects.mysql import binlog, mark, places, rewind
 from tdm_seed.dialects.mysql.definitions import run
 from tdm_seed.dialects.rewinding import Rewound
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked, Protected
 from tdm_seed.testing import servers
-from tdm_seed.testing.databases import throwaway
+from tdm_seed.values import Way
 from tests.engine.conftest import playground
-from tests.engine.playground import MANIFEST, Playground
+from tests.engine.playground import MANIFEST, Playground, Points
 from tests.engine.rewound import Rewinds, again, counted, dies, does, kept
 
 #: A self reference, a circle, tables without a key, a computed column, JSON, an odd name, and all kinds of values.
@@ -94,31 +95,12 @@ WRITE = st.tuples(
 TRANSACTION = st.tuples(st.lists(WRITE, min_size=1, max_size=3), st.booleans())
 
 
-@pytest.fixture(scope="module")
-def logging_mysql(mysql_server: servers.Server) -> Iterator[servers.Server]:
-    """A server that writes a binlog."""
-    if mysql_server.pid is not None:
-        given = {"log-bin": "binlog", "binlog-format": "ROW", "server-id": "1"}
-        folder = servers.scratch_directory(in_memory=True)
-        with servers.start("mysql", folder, settings=given) as server:
-            yield server
-        shutil.rmtree(folder)
-        return
-    with sa.create_engine(mysql_server.url).connect() as connection:
-        if not connection.exec_driver_sql("SELECT @@GLOBAL.log_bin").scalar():
-            pytest.skip("the server given by the environment writes no binlog")
-    yield mysql_server
-
-
 @pytest.fixture
-def bare(logging_mysql: servers.Server, tmp_path: Path) -> Iterator[Playground]:
+def bare(logging_mysql_url: str, tmp_path: Path) -> Playground:
     """A playground with a seed, on a server that writes a binlog."""
-    with throwaway(logging_mysql) as url:
-        made = playground(tmp_path / "project", url)
-        made.item("one", 1)
-        yield made
-        with made.connection() as connection:
-            keeping.let_go(connection)
+    made = playground(tmp_path / "project", logging_mysql_url)
+    made.item("one", 1)
+    return made
 
 
 @pytest.fixture
@@ -381,6 +363,44 @@ def test_what_somebody_commits_while_we_wait_is_put_back_too(bare: Playground, l
     assert Rewound() == lean()
 
 
+def test_what_somebody_commits_where_we_were_done_is_put_back_too(bare: Playground, lean: Rewinds) -> None:
+    """Children are looked at first; one that comes behind that must not be left without its parent."""
+    before = state(bare)
+    does(bare, ["UPDATE city SET name = 'x'", "UPDATE country SET name = 'x'"])
+    engine = lean.session.dialect.engine(lean.session.url, "the application")
+    with engine.connect() as other, ThreadPoolExecutor(1) as pool:
+        other.exec_driver_sql("INSERT INTO country VALUES ('pt', 'Portugal')")
+        done = pool.submit(lean)
+        waits = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        while bare.rows(waits) == [(0,)]:
+            assert not done.done()
+        other.exec_driver_sql("INSERT INTO city (name, country_code) VALUES ('Porto', 'pt')")
+        other.commit()
+        assert {"city": (2, 0, 1), "country": (2, 0, 1)} == counted(done.result())
+    engine.dispose()
+    assert before == state(bare)
+    assert Rewound() == lean()
+
+
+def test_whoever_does_not_stop_writing_is_not_gone_on_against(
+    bare: Playground, lean: Rewinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing was changed."""
+    does(bare, ["DELETE FROM item", "DELETE FROM city"])
+    look = rewind.look
+
+    def writes(connection: sa.Connection) -> rewind.Found:
+        found = look(connection)
+        bare.sql("INSERT INTO country VALUES ('pt', 'Portugal')", "DELETE FROM country WHERE code = 'pt'")
+        return found
+
+    monkeypatch.setattr(rewind, "look", writes)
+    monkeypatch.setattr(rewind, "_ROUNDS", 3)
+    with pytest.raises(Locked, match="others do not stop to write what is put back"):
+        lean()
+    assert [] == bare.items()
+
+
 def test_a_row_is_not_put_back_without_what_it_points_to(bare: Playground) -> None:
     """Where that was in a table that stays, and is gone."""
     bare.manifest(text=MANIFEST.replace("scenarios", 'keep = ["country"]\nscenarios'))
@@ -476,6 +496,9 @@ def test_a_user_is_told_what_is_missing(bare: Playground, logging_mysql: servers
         bare.sql(f"GRANT BINLOG MONITOR ON *.* TO {user}@localhost")
         with Session(play.environment(), 5, Progress()) as session:
             assert "this user may not create the database tdm_seed_rows_" in str(rewinding.look(session, "key"))
+        bare.sql(f"GRANT CREATE, SELECT, INSERT ON `tdm\\_seed\\_%`.* TO {user}@localhost")
+        with Session(play.environment(), 5, Progress()) as session:
+            assert "this user may not drop the database tdm_seed_rows_" in str(rewinding.look(session, "key"))
         bare.sql(f"GRANT ALL ON `tdm\\_seed\\_%`.* TO {user}@localhost")
         with kept(play) as back:
             does(play, ["INSERT INTO city (name, country_code) VALUES ('x', 'de')", "DELETE FROM item"])
@@ -529,18 +552,126 @@ def test_another_runner_is_waited_for(bare: Playground, lean: Rewinds) -> None:
         assert Rewound() == lean()
 
 
+def test_another_runner_is_not_kept_waiting_by_whoever_waits_for_it(bare: Playground) -> None:
+    """It may drop every table meanwhile, as a clone does."""
+    points = Points()
+    with kept(bare, points) as back, ThreadPoolExecutor(1) as pool:
+        does(bare, ["DELETE FROM item"])
+        with Session(bare.environment(), 5, Progress()) as other, other.lock():
+            done = pool.submit(back)
+            while not points.waited:
+                assert not done.done()
+            bare.sql("SET lock_wait_timeout = 2", "LOCK TABLES seed_history WRITE", "UNLOCK TABLES")
+        assert {"item": (0, 0, 1)} == counted(done.result())
+
+
 def test_the_database_beside_goes_without_a_trace(bare: Playground, lean: Rewinds) -> None:
-    """But not with what somebody else has put into it."""
+    """But not with what somebody else has put into it; then it holds nothing any more that is gone back to."""
     with bare.connection() as connection:
         name = mark.beside(connection)
     before = bare.digest()
     bare.sql(f"CREATE TABLE {name}.mine (n int)")
     with lean.session.lock() as lock, pytest.raises(DatabaseError, match="it holds the table mine"):
         rewinding.prepare(lean.session, lock, "key")
-    with pytest.raises(DatabaseError, match="is not ours"):
-        rewinding.let_go(lean.session)
+    assert lean.kept == rewinding.find(lean.session)
+    rewinding.let_go(lean.session)
+    assert rewinding.find(lean.session) is None
     bare.sql(f"DROP TABLE {name}.mine")
     rewinding.let_go(lean.session)
     assert rewinding.find(lean.session) is None
     assert [] == bare.rows(f"SHOW DATABASES LIKE '{name}'")
     assert before == bare.digest()
+
+
+def test_a_mark_that_is_not_understood_is_none(bare: Playground, lean: Rewinds) -> None:
+    """Such as that of another version."""
+    with bare.connection() as connection:
+        name = mark.beside(connection)
+    for table in ("place", "baseline"):
+        bare.sql(f"ALTER TABLE {name}.{table} RENAME COLUMN {'counter' if table == 'place' else 'turn'} TO more")
+        bare.sql(f"ALTER TABLE {name}.{table} ADD COLUMN another int")
+        assert rewinding.find(lean.session) is None
+        rewinding.let_go(lean.session)
+        with lean.session.lock() as lock:
+            lean.kept = rewinding.prepare(lean.session, lock, "key")
+
+
+def test_somebody_elses_database_of_that_name_is_left_alone(bare: Playground) -> None:
+    """Seeds and resets go on without it."""
+    with bare.connection() as connection:
+        name = mark.beside(connection)
+    bare.sql(f"CREATE DATABASE {name}", f"CREATE TABLE {name}.mine AS SELECT 1 AS n")
+    assert ["one"] == bare.ran()
+    with bare.seeder() as seeder:
+        done = seeder.reset(confirmed=True)
+    assert (Way.REBUILD, False) == (done.way, done.keeps)
+    assert [(1,)] == bare.rows(f"SELECT n FROM {name}.mine")
+    bare.sql(f"DROP DATABASE {name}")
+
+
+@contextmanager
+def a_role(bare: Playground, beside: str) -> Iterator[Playground]:
+    """Log in as a role that owns the database, and has those rights on what is kept beside."""
+    url = sa.make_url(bare.url)
+    user = f"u{url.database}"[:30]
+    bare.sql(f"CREATE USER {user} IDENTIFIED BY '{url.password or ''}'", f"GRANT ALL ON {url.database}.* TO {user}")
+    bare.sql(f"GRANT {beside} ON `tdm\\_seed\\_rows\\_%`.* TO {user}")
+    try:
+        yield Playground(bare.root, url.set(username=user).render_as_string(hide_password=False))
+    finally:
+        bare.sql(f"DROP USER {user}")
+
+
+@pytest.mark.parametrize("rights", ["SELECT", "SELECT, DELETE"])
+def test_whoever_may_not_let_go_may_write_all_the_same(bare: Playground, lean: Rewinds, rights: str) -> None:
+    """What is kept is emptied where that is allowed; and where it is not, the history tells that it is out of date."""
+    with a_role(bare, rights) as play:
+        play.item("two", 2)
+        with Session(play.environment(), 5, Progress()) as session:
+            rewinding.let_go(session)
+        assert ("DELETE" in rights) == (rewinding.find(lean.session) is None)
+        assert ["two"] == play.ran()
+        assert rewinding.find(lean.session) is None
+        with play.seeder() as seeder:
+            done = seeder.reset(confirmed=True)
+        assert (Way.REBUILD, False) == (done.way, done.keeps)
+        assert rewinding.find(lean.session) is None
+        with pytest.raises(rewinding.Stale, match="the history has gone on since rows were kept"):
+            lean()
+        assert [1, 2] == bare.items()
+
+
+def test_what_was_kept_of_a_database_that_was_made_anew_is_not_gone_back_to(bare: Playground, lean: Rewinds) -> None:
+    """Whoever may not let go has its history count from one again, where entries have the numbers that they had."""
+    name = sa.make_url(bare.url).database
+    with a_role(bare, "SELECT") as play:
+        play.sql(f"DROP DATABASE {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4", f"USE {name}")
+        anew = playground(play.root, play.url)
+        anew.sql("CREATE TABLE loose (n int)")
+        assert ["one"] == anew.ran()
+    with again(bare, lean) as other:
+        assert lean.kept.entry == other.session.history.newest(other.session.connection)
+        other.session.connection.rollback()
+        assert rewinding.find(other.session) is None
+        with pytest.raises(DatabaseError, match="the database was made anew"):
+            other()
+
+
+def test_a_function_that_is_called_elsewhere_may_write_here(bare: Playground) -> None:
+    """Where rows are not logged, and the statement tells of it in no way."""
+    name = sa.make_url(bare.url).database
+    bare.sql(f"CREATE DATABASE {name}_x", f"CREATE TABLE {name}_x.scratch (n int)")
+    writes = "RETURNS int DETERMINISTIC MODIFIES SQL DATA BEGIN DELETE FROM item; RETURN 1; END"
+    bare.sql(
+        f"CREATE FUNCTION f() {writes}", f"CREATE FUNCTION {name}_x.f() RETURNS int DETERMINISTIC RETURN {name}.f()"
+    )
+    with kept(bare) as back:
+        for made in (f"USE {name}_x; CREATE TABLE t AS SELECT f() AS n", "CREATE TEMPORARY TABLE t AS SELECT f() AS n"):
+            with back.session.engine.connect() as other:
+                run(other, "SET SESSION tx_isolation = 'REPEATABLE-READ', binlog_format = STATEMENT")
+                other.commit()
+                for each in made.split("; "):
+                    run(other, each)
+                other.commit()
+                assert {"item": (0, 0, 1)}.items() <= counted(back()).items()
+    bare.sql(f"DROP DATABASE {name}_x")

@@ -281,10 +281,11 @@ def test_the_command_starts_names_and_stops(
     name: str, command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     """`start` prints a URL that works after the command has ended; `url` repeats it; `stop` ends it."""
-    started = command("start", name)
+    started = command("start", name, "--set", "max_connections=37")
     try:
         assert (0, "") == (started.returncode, started.stderr)
-        assert 1 == scalar(started.stdout.strip(), "SELECT 1")
+        asked = "SELECT @@max_connections" if name == "mysql" else "SHOW max_connections"
+        assert "37" == str(scalar(started.stdout.strip(), asked))
         assert started.stdout == command("url", name).stdout
         again = command("start", "--export", name).stdout
         assert again.startswith(f"export TDM_SEED_TEST_{name.upper()}_URL=")

@@ -321,6 +321,12 @@ def test_the_command_refuses_an_unknown_name() -> None:
     assert 2 == CliRunner().invoke(main, ["start", "oracle"]).exit_code
 
 
+def test_the_command_refuses_a_setting_without_a_value() -> None:
+    """Before anything is started."""
+    refused = CliRunner().invoke(main, ["start", "mysql", "--set", "log-bin"])
+    assert (2, True) == (refused.exit_code, "log-bin: NAME=VALUE" in refused.stderr)
+
+
 def test_the_command_leaves_a_server_alone_that_the_environment_gives() -> None:
     """Nothing is started, nothing is printed that a script would take for a URL, and no password is shown."""
     environ = {"TDM_SEED_TEST_MYSQL_URL": "mysql://u:secret@db.example/app"}

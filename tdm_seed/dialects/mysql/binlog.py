@@ -38,6 +38,8 @@ _CALM_WORDS: Final = re.compile(
     r"(ROLLBACK|SAVEPOINT|RELEASE|XA|ANALYZE|OPTIMIZE|FLUSH|(CREATE|DROP)\s+(OR\s+REPLACE\s+)?TEMPORARY)\b",
     re.IGNORECASE,
 )
+#: Such a statement may call a function that writes, where rows are not logged.
+_FILLED: Final = re.compile(r"CREATE\b.*?\bTABLE\b.*\b(SELECT\b|VALUES\s*\()", re.IGNORECASE | re.DOTALL)
 #: These define something, but touch no table.
 _BESIDE_TABLES: Final = re.compile(
     r"(GRANT|REVOKE|(CREATE|DROP)\s+(USER|ROLE|FUNCTION|PROCEDURE|EVENT))\b", re.IGNORECASE
@@ -119,11 +121,13 @@ class _Reading:
             return
         if _NUMBERED.match(text):  # numbers are always compared
             return
-        if _CALM_WORDS.match(text) or (_DEFINES.match(text) and self._elsewhere(used, text)):
+        calm = _CALM_WORDS.match(text) or (_DEFINES.match(text) and self._elsewhere(used, text))
+        filled = _FILLED.match(text)
+        if calm and not filled:
             return
         emptied = _EMPTIED.match(text)
         self.defined = self.defined or emptied is None or text[:4].upper() == "DROP"
-        if found := emptied or _MADE.match(text):
+        if found := emptied or (None if filled else _MADE.match(text)):
             self.group |= {_named(found, used)} & {*self.watched.tables}
         elif not _BESIDE_TABLES.match(text):
             self.group |= {*self.watched.tables}

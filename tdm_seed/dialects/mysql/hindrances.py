@@ -53,11 +53,12 @@ def _denial(connection: Connection) -> str | None:
     if any(status[2:4]):
         return "the server leaves databases out of its binlog"
     name = quoted(beside(connection))
-    try:
-        ask(connection, [f"CREATE TABLE {name}.t0 LIKE {name}.nothing"])
-    except pymysql.Error as error:
-        if error.args[0] in _DENIED:
-            return f"this user may not create the database {beside(connection)}"
+    for verb, statement in (("create", f"TABLE {name}.t0 LIKE {name}.nothing"), ("drop", f"TABLE {name}.nothing")):
+        try:
+            ask(connection, [f"{verb.upper()} {statement}"])
+        except pymysql.Error as error:
+            if error.args[0] in _DENIED:
+                return f"this user may not {verb} the database {beside(connection)}"
     return stranger(connection)
 
 

@@ -45,7 +45,8 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
                     for place in found
                 ],
             )
-        mark.write(connection, name, Mark(content, 0, anchor, position, reached))
+        began = mark.began(connection, content)
+        mark.write(connection, name, Mark(content, began, 0, anchor, position, reached))
 
 
 def _make(connection: Connection, name: str, found: list[places.Place]) -> Anchor:
@@ -94,7 +95,7 @@ def _copy(connection: Connection, name: str, found: list[places.Place]) -> tuple
 
 
 def let_go(connection: Connection) -> None:
-    """Drop the database of ours, the mark first.
+    """Drop the database of ours, the mark first; nobody who reads there is waited for.
 
     Raises:
         DatabaseError: somebody else has put something into it.
@@ -105,5 +106,26 @@ def let_go(connection: Connection) -> None:
     ):
         if other := mark.stranger(connection):
             raise DatabaseError(other, hint="Drop or rename it.")
-        run(connection, f"DROP TABLE IF EXISTS {quoted(name)}.{mark.MARK}")
-        run(connection, f"DROP DATABASE {quoted(name)}")
+        ask(connection, ["SET @tdm_seed_patience = @@SESSION.lock_wait_timeout, lock_wait_timeout = 1"])
+        try:
+            run(connection, f"DROP TABLE IF EXISTS {quoted(name)}.{mark.MARK}")
+            run(connection, f"DROP DATABASE {quoted(name)}")
+        finally:
+            if not connection.invalidated:
+                ask(connection, ["SET lock_wait_timeout = @tdm_seed_patience"])
+
+
+def forget(connection: Connection) -> None:
+    """Let go if this user may and nobody reads there; else see that nothing is gone back to.
+
+    What is not this user's to touch stays: the history tells that it is out of date.
+    """
+    try:
+        let_go(connection)
+    except (sa.exc.DBAPIError, DatabaseError):
+        if connection.invalidated:
+            raise
+        name = mark.beside(connection)
+        with suppress(sa.exc.DBAPIError):  # not for this user either, or there is no mark of ours
+            text = {"text": mark.definition(name)}
+            connection.execute(sa.text(f"DELETE FROM {quoted(name)}.{mark.MARK} WHERE anchor = :text"), text)

@@ -73,13 +73,28 @@ def run_lock(connection: Connection, claim: Claim) -> Iterator[HeldLock]:
 
 
 def take(connection: Connection, claim: Claim) -> None:
-    """Take the lock inside a transaction, which goes on, until ``let_go``. Nobody is told who holds it.
+    """Take the lock inside a transaction that has read only, until ``let_go``. Nobody is told who holds it.
+
+    Where it is waited for, the transaction begins anew: whoever holds it may want to drop the tables that were read,
+    and would wait for us as we wait for them.
 
     Raises:
         Locked: it was not to be had in time.
     """
     name, names = _name(connection, claim), _names(claim)
-    poll(claim, lambda: _taken(connection, name), lambda: _who(connection, name, names))
+
+    def attempt() -> bool:
+        got = _taken(connection, name)
+        if not got:
+            ask(connection, ["ROLLBACK"])
+        return got
+
+    def who() -> str:
+        found = _who(connection, name, names)
+        ask(connection, ["ROLLBACK"])
+        return found
+
+    poll(claim, attempt, who)
     connection.info[_TAKEN] = name
 
 

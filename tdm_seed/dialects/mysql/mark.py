@@ -22,15 +22,21 @@ NUMBERS: Final = (
     "SELECT table_name, auto_increment FROM information_schema.tables "
     "WHERE table_schema = DATABASE() AND table_type <> 'VIEW'"
 )
+#: How many columns the mark has.
+_WIDTH: Final = 12
 _OURS: Final = re.compile(rf"{MARK}|place|t\d+")
 _TABLES = sa.text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What is kept, and how far the binlog was read: ``turn`` counts how often rows were put back."""
+    """What is kept, and how far the binlog was read: ``turn`` counts how often rows were put back.
+
+    ``began`` is when the entry of the history began: whoever makes the database anew gets its number once more.
+    """
 
     content: Kept
+    began: str
     turn: int
     anchor: Anchor
     position: Position
@@ -54,7 +60,8 @@ def definition(name: str) -> str:
     """Give the statement that makes the mark's table."""
     return (
         f"CREATE TABLE {quoted(name)}.{MARK} (history VARCHAR(200) NOT NULL, entry BIGINT NOT NULL, "
-        "content VARCHAR(200) NOT NULL, fingerprint VARCHAR(200) NOT NULL, turn BIGINT NOT NULL, "
+        "content VARCHAR(200) NOT NULL, fingerprint VARCHAR(200) NOT NULL, began VARCHAR(40) NOT NULL, "
+        "turn BIGINT NOT NULL, "
         "anchor_file VARCHAR(255) NOT NULL, anchor_at BIGINT UNSIGNED NOT NULL, anchor TEXT NOT NULL, "
         "read_file VARCHAR(255) NOT NULL, read_at BIGINT UNSIGNED NOT NULL, reach LONGTEXT NOT NULL) ENGINE=InnoDB"
     )
@@ -62,12 +69,13 @@ def definition(name: str) -> str:
 
 def write(connection: Connection, name: str, mark: Mark) -> None:
     """Write the mark."""
-    given = (":history", ":entry", ":key", ":fingerprint", "0", ":anchor_file", ":anchor_offset", ":anchor", ":file",
-             ":offset", ":reach")  # fmt: skip
+    given = (":history", ":entry", ":key", ":fingerprint", ":began", "0", ":anchor_file", ":anchor_offset", ":anchor",
+             ":file", ":offset", ":reach")  # fmt: skip
     connection.execute(
         sa.text(f"INSERT INTO {quoted(name)}.{MARK} VALUES ({', '.join(given)})"),
         {
             **vars(mark.content),
+            "began": mark.began,
             "anchor_file": mark.anchor.position.file,
             "anchor_offset": mark.anchor.position.offset,
             "anchor": mark.anchor.text,
@@ -86,12 +94,13 @@ def advancing(name: str, position: Position) -> str:
 
 
 def read(rows: list[tuple[Any, ...]]) -> Mark | None:
-    """Understand what ``question`` answers."""
-    if not rows:
+    """Understand what ``question`` answers; a mark of another version, or somebody else's table, is none."""
+    if not rows or len(rows[0]) != _WIDTH:
         return None
-    history, entry, key, fingerprint, turn, anchor_file, anchor_offset, text, file, offset, reach = rows[0]
+    history, entry, key, fingerprint, began, turn, anchor_file, anchor_offset, text, file, offset, reach = rows[0]
     return Mark(
         Kept(history, entry, key, fingerprint),
+        began,
         turn,
         Anchor(Position(anchor_file, anchor_offset), text),
         Position(file, offset),
@@ -107,6 +116,13 @@ def question(name: str) -> str:
 def where(rows: list[tuple[Any, ...]]) -> Position:
     """Read where the binlog ends."""
     return Position(str(rows[0][0]), int(rows[0][1]))
+
+
+def began(connection: Connection, content: Kept) -> str:
+    """Ask the history when the entry began that is kept; empty where it has no such entry."""
+    schema, _, name = content.history.rpartition(".")
+    table = sa.table(name, sa.column("id"), sa.column("started_at"), schema=schema or None)
+    return str(connection.scalar(sa.select(table.c.started_at).where(table.c.id == content.entry)) or "")
 
 
 def live(connection: Connection) -> list[str]:

@@ -17,7 +17,7 @@ from tdm_seed.dialects.mysql.definitions import quoted
 from tdm_seed.dialects.mysql.lenience import leniently
 from tdm_seed.dialects.mysql.places import Place
 from tdm_seed.dialects.rewinding import Kept, PutBack, Rewound
-from tdm_seed.errors import DatabaseError, Protected
+from tdm_seed.errors import DatabaseError, Locked, Protected
 
 #: Where a connection notes what was found written before the lock of the run was taken.
 FOUND: Final = "tdm_seed_written"
@@ -25,8 +25,10 @@ FOUND: Final = "tdm_seed_written"
 MOVES: Final = "tdm_seed_moves"
 #: Where a connection notes up to where the binlog tells of nothing.
 _CLEAN: Final = "tdm_seed_clean"
-#: No such database or table, not for this user, or no binlog.
-_GONE: Final = (1044, 1049, 1142, 1146, 1227, 1381)
+#: No such database, column or table, not for this user, or no binlog.
+_GONE: Final = (1044, 1049, 1054, 1142, 1146, 1227, 1381)
+#: How often what others commit meanwhile is put back, too; they seldom do so twice.
+_ROUNDS: Final = 20
 _AGAIN: Final = "Nothing was changed. Run the command again."
 _STALE: Final = "Rows must be kept anew: empty the database, or make it anew, and seed it."
 
@@ -91,6 +93,8 @@ def look(connection: Connection) -> Found:
     tables: set[int] = set()
     defined = False
     if start != end:
+        if mark.began(connection, found.content) != found.began:
+            return Found(lost="the database was made anew")
         database = str(connection.dialect.default_schema_name)
         watched = Watched(database, f"{name}.{mark.MARK}", found.reach)
         try:
@@ -115,24 +119,33 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
     reached("before putting back")
     done: dict[int, PutBack] = {}
     chosen = _places(connection, name, found.tables)
-    while True:
+    for _ in range(_ROUNDS):
         _refuse(connection, name, chosen)
         counts, end = _put_back(connection, name, chosen, found)
-        done |= counts
+        done |= {number: _both(done.get(number), each) for number, each in counts.items()}
         for place in chosen:
             orphans.find(connection, [], place.outward, [sa.table(place.name)])
         if end == found.position:
             break
-        found = _told(look(connection))  # whoever was waited for has written, maybe elsewhere, too
+        found = _told(look(connection))  # whoever was waited for has written, maybe where we were done
         if found.defined:
             raise DatabaseError("the schema was changed while what was written was put back", hint=_AGAIN)
-        chosen = _places(connection, name, found.tables - done.keys())
+        chosen = _places(connection, name, found.tables)
         if not chosen:
             break
+    else:
+        raise Locked("others do not stop to write what is put back", hint=_AGAIN)
     connection.info[MOVES] = Moves(found.moved, reached)
     reached("after putting back")
     changed = [each for each in done.values() if each.deleted or each.inserted]
     return Rewound(tuple(sorted(changed, key=lambda each: each.table)), tuple(table for table, _ in found.moved))
+
+
+def _both(before: PutBack | None, now: PutBack) -> PutBack:
+    """Add up what was done to a table in turns."""
+    if before is None:
+        return now
+    return PutBack(now.table, before.deleted + now.deleted, inserted=before.inserted + now.inserted)
 
 
 def _told(found: Found) -> Found:

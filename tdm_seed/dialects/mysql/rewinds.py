@@ -29,8 +29,8 @@ class Rewinds(Rewinding):
         return None if found.lost else found.content
 
     def let_go(self, connection: Connection) -> None:
-        """Drop the copies."""
-        keeping.let_go(connection)
+        """Drop the copies, unless this user may not or somebody reads them."""
+        keeping.forget(connection)
 
     def written(self, connection: Connection) -> bool:
         """Ask for the end of the binlog and for all numbers at once; what is found is where ``rewind`` begins."""

@@ -34,6 +34,12 @@ def _plain(_context: click.Context, _parameter: click.Parameter, given: str | No
     return given
 
 
+def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    if bare := [each for each in given if "=" not in each]:
+        raise click.BadParameter(f"{bare[0]}: NAME=VALUE")
+    return dict(each.split("=", 1) for each in given)
+
+
 def _database(text: str) -> Callable[[Function], Function]:
     return click.option("--database", metavar="NAME", callback=_plain, help=text)
 
@@ -51,17 +57,20 @@ def main() -> None:
 @_names
 @_export
 @click.option("--tcp", is_flag=True, help="Listen on the loopback too, with a password made up for it.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A setting of the server."
+)
 @_database("Make this database where it is missing, and print its URL.")
-def start(names: tuple[str, ...], export: bool, tcp: bool, database: str | None) -> None:
+def start(names: tuple[str, ...], export: bool, tcp: bool, settings: dict[str, str], database: str | None) -> None:
     """Start servers and print their URLs.
 
-    They stay until `stop`. One that runs already is left alone.
+    They stay until `stop`. One that runs already is left alone, and keeps its settings.
     """
 
     def started(name: str) -> None:
         if _is_given(name):
             return
-        server = start_daemon(name, tcp=tcp)
+        server = start_daemon(name, tcp=tcp, settings=settings)
         if tcp and server.tcp_url is None:
             raise TdmSeedError("running already, without TCP", hint="Stop it, then start it with --tcp.")
         if database is not None:

@@ -49,14 +49,14 @@ def stop_shared(name: str, directory: Path) -> bool:
     return running
 
 
-def start_daemon(name: str, *, tcp: bool = False) -> Server:
-    """Return this user's server that outlives the command, started when it does not run yet.
+def start_daemon(name: str, *, tcp: bool = False, settings: Mapping[str, str] | None = None) -> Server:
+    """Return this user's server that outlives the command, started with these settings when it does not run yet.
 
     :raises MissingServer: when there is none to start.
     :raises ServerFailed: when it does not start, with the end of its log.
     """
     # Its data go to the temporary directory: the one for notes is in memory on many systems, and often small.
-    return _shared(name, run_directory(os.environ), None, watch=None, tcp=tcp, settings=None)
+    return _shared(name, run_directory(os.environ), None, watch=None, tcp=tcp, settings=settings)
 
 
 def stop_daemon(name: str) -> bool:
