@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import Connection
 
@@ -13,6 +13,8 @@ from tdm_seed.dialects.waiting import Claim
 
 #: A schema and a table's name; the schema is None for the default one.
 Name = tuple[str | None, str]
+#: How many names a sentence gives.
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,27 @@ class Rewound:
         return bool(self.tables or self.sequences or self.whole)
 
 
+@dataclass(frozen=True)
+class Touched:
+    """What counts as written since rows were kept, by name: tables, and sequences that have moved."""
+
+    tables: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.sequences)
+
+    def __str__(self) -> str:
+        done = [f"written to {_listed(self.tables)}"] if self.tables else []
+        done += [f"drawn numbers from {_listed(self.sequences)}"] if self.sequences else []
+        return f"somebody has {' and '.join(done)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
 class Transactions(Protocol):
     """What a dialect needs besides, and has."""
 
@@ -97,6 +120,13 @@ class Rewinding:
     def written(self, connection: Connection) -> bool:
         """Tell whether anything was written since ``keep``, or since it was put back; True where nobody knows."""
         return True
+
+    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Name what was written since ``keep``, though it may take a look at every row; None where nobody knows.
+
+        ``own`` are the tool's tables.
+        """
+        return None
 
     def defined(self, connection: Connection) -> bool:
         """Tell whether the catalogue may be another one than ``keep`` found; True where ``written`` does not know."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.rewinding import Kept, Rewound, Scope
+from tdm_seed.dialects.rewinding import Kept, Rewound, Scope, Touched
 from tdm_seed.engine import content, staying
 from tdm_seed.engine.emptying import children_first
 from tdm_seed.engine.reset_entry import entry
@@ -53,6 +53,17 @@ def find(session: Session) -> Kept | None:
     with session.reading():
         kept = session.dialect.kept(session.connection)
         return kept if kept is not None and _fits(session, kept) else None
+
+
+def touched(session: Session, kept: Kept) -> Touched | None:
+    """Name what was written since rows were kept; None where nobody knows.
+
+    Raises:
+        Stale: the history has gone on since.
+    """
+    with session.reading():
+        _refuse(session, kept)
+        return session.dialect.touched(session.connection, session.history.own_tables)
 
 
 def look(session: Session, key: str) -> Kept | str:

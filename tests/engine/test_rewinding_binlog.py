@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from tdm_seed.dialects.mysql import binlog, keeping, mark, places
 from tdm_seed.dialects.mysql.definitions import run
-from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import DatabaseError, Locked, Protected
+from tdm_seed.errors import DatabaseError, DriftError, Locked, Protected
 from tdm_seed.testing import servers
 from tdm_seed.testing.databases import throwaway
 from tests.engine.conftest import playground
@@ -183,6 +183,26 @@ def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewin
     before = play.history()
     assert Rewound() == back()
     assert before == play.history()
+
+
+def test_what_somebody_has_written_is_not_saved_as_what_seeds_make(bare: Playground, lean: Rewinds) -> None:
+    """Tables by the log, numbers by themselves; behind a reset it is saved, and what a save does is no write."""
+    does(bare, ["DELETE FROM item"])
+    does(bare, ["INSERT INTO city (name, country_code) VALUES ('x', 'ie')"], commits=False)
+    assert Touched(("item",), ("city",)) == rewinding.touched(lean.session, lean.kept)
+    with bare.seeder() as seeder:
+        said = "somebody has written to item and drawn numbers from city since it was seeded"
+        with pytest.raises(DriftError, match=said):
+            seeder.snapshot()
+        lean()
+        try:
+            assert [True, True] == [seeder.snapshot(again=True).built for _ in range(2)]
+        finally:
+            seeder.prune(keep=0, everywhere=True)
+            store = seeder._session.store()
+            for each in store.snapshots():
+                store.drop(each)
+    assert Touched() == rewinding.touched(lean.session, lean.kept)
 
 
 def test_only_the_tables_that_were_written_are_touched(play: Playground, back: Rewinds) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.dialects.sqlite import rewind
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
@@ -105,6 +105,55 @@ def test_nothing_is_done_where_nothing_was_written(sqlite_play: Playground) -> N
         with again(sqlite_play, back) as other:
             assert back.kept == rewinding.find(other.session)
             assert [True, False] == [bool(other()) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("statements", "tables", "sequences"),
+    [
+        (["INSERT INTO item VALUES (2, 'x')", "DELETE FROM item WHERE id = 2"], [], []),
+        (["DELETE FROM item"], ["item"], []),
+        (["DELETE FROM loose", "INSERT INTO loose SELECT 99.0"], ["loose"], []),
+        (["UPDATE country SET name = upper(name)"], ["country"], []),
+        (["INSERT INTO numbered (word) VALUES ('c')", "DELETE FROM numbered WHERE word = 'c'"], [], ["numbered"]),
+        (["""UPDATE "od""d t:x.y" SET "A b" = 'AN' """], ['od"d t:x.y'], []),
+        (["""DELETE FROM "od""d t:x.y" WHERE n = 1"""], ['od"d t:x.y'], []),
+        (["INSERT INTO felt VALUES (1)"], ["felt"], []),
+        (["VACUUM"], [], []),
+    ],
+)
+def test_who_has_just_come_can_compare_the_file(
+    play: Playground, statements: list[str], tables: list[str], sequences: list[str]
+) -> None:
+    """Row by row, as bytes and with types; a file that is found like the copy is not put back."""
+    play.sql(
+        'CREATE TABLE "od""d t:x.y" ("A b" TEXT COLLATE NOCASE, n, up AS (n + 1), PRIMARY KEY ("A b", n)) WITHOUT ROWID',
+        """INSERT INTO "od""d t:x.y" VALUES ('an', 1), ('bc', 2)""",
+        "CREATE TABLE felt (rowid TEXT)",
+        "INSERT INTO felt VALUES (1), (1)",
+        "CREATE VIRTUAL TABLE found USING fts4(word)",
+        "INSERT INTO found VALUES ('some words')",
+    )
+    with kept(play) as back:
+        back()
+        with sqlite3.connect(play.url.removeprefix("sqlite:///"), isolation_level=None) as other:
+            for statement in statements:
+                other.execute(statement)
+        other.close()
+        with again(play, back) as came:
+            found = rewinding.touched(came.session, back.kept)
+            assert Touched(tuple(tables), tuple(sequences)) == found
+            assert bool(found) == bool(came())
+
+
+def test_who_has_just_come_says_nothing_of_what_cannot_be_compared(sqlite_play: Playground) -> None:
+    """Such as a table whose columns have taken all names that rows have; going back makes it known."""
+    sqlite_play.sql("CREATE TABLE taken (rowid, _rowid_ TEXT, oid)")
+    sqlite_play.item("one", 1)
+    with kept(sqlite_play) as back, again(sqlite_play, back) as came:
+        does(sqlite_play, ["DELETE FROM item"])
+        assert rewinding.touched(came.session, back.kept) is None
+        assert came()
+        assert Touched() == rewinding.touched(came.session, back.kept)
 
 
 def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:

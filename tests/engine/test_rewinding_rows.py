@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked, Protected
@@ -98,6 +98,19 @@ def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewin
     assert Rewound() == back()
     assert before == play.history()
     assert len(asked) <= 6
+
+
+def test_what_was_written_can_be_named(play: Playground, back: Rewinds) -> None:
+    """Sequences, too, which a rolled-back insert moves; and tables whose triggers were off."""
+    assert Touched() == rewinding.touched(back.session, back.kept)
+    does(play, ["INSERT INTO hen (egg) VALUES (1)"], commits=False)
+    assert Touched((), ("public.hen_id_seq",)) == (found := rewinding.touched(back.session, back.kept))
+    assert "somebody has drawn numbers from public.hen_id_seq" == str(found)
+    does(play, ["DELETE FROM item", "ALTER TABLE felt DISABLE TRIGGER ALL", "ALTER TABLE felt ENABLE TRIGGER ALL"])
+    found = rewinding.touched(back.session, back.kept)
+    assert "somebody has written to felt, item and drawn numbers from public.hen_id_seq" == str(found)
+    back()
+    assert Touched() == rewinding.touched(back.session, back.kept)
 
 
 def test_only_the_rows_that_were_written_are_touched(play: Playground, back: Rewinds) -> None:

@@ -16,7 +16,7 @@ from tdm_seed.dialects.mysql.binlog import Anchor, Position, Watched, ask
 from tdm_seed.dialects.mysql.definitions import quoted
 from tdm_seed.dialects.mysql.lenience import leniently
 from tdm_seed.dialects.mysql.places import Place
-from tdm_seed.dialects.rewinding import Kept, PutBack, Rewound
+from tdm_seed.dialects.rewinding import Kept, PutBack, Rewound, Touched
 from tdm_seed.errors import DatabaseError, Protected
 
 #: Where a connection notes what was found written before the lock of the run was taken.
@@ -101,6 +101,14 @@ def look(connection: Connection) -> Found:
     if not (tables or defined):
         connection.info[_CLEAN] = (identity, end)
     return Found(found.content, frozenset(tables), tuple(sorted(moved)), end, defined)
+
+
+def named(connection: Connection, found: Found) -> Touched | None:
+    """Name what was found written; None where nobody can tell."""
+    if found.lost:
+        return None
+    tables = sorted(place.name for place in _places(connection, mark.beside(connection), found.tables))
+    return Touched(tuple(tables), tuple(table for table, _ in found.moved))
 
 
 def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:

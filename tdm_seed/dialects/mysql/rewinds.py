@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.mysql import hindrances, keeping, lock, rewind
-from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Transactions
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
 
@@ -36,6 +36,10 @@ class Rewinds(Rewinding):
         """Ask for the end of the binlog and for all numbers at once; what is found is where ``rewind`` begins."""
         found = connection.info[rewind.FOUND] = rewind.look(connection)
         return bool(found)
+
+    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Name the tables that the binlog tells of, and those whose numbers have moved."""
+        return rewind.named(connection, rewind.look(connection))
 
     def defined(self, connection: Connection) -> bool:
         """Look whether the binlog that ``written`` has read tells of any such statement; ``rewind`` looks by itself."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql import emptying, keeping, lock, marks, rewind
-from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Transactions
+from tdm_seed.dialects.postgresql import emptying, keeping, lock, marks, rewind, touching
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
 
@@ -36,6 +36,10 @@ class Rewinds(Rewinding):
         """Ask for marks and moved sequences at once; what is found is where ``rewind`` begins."""
         found = connection.info[rewind.FOUND] = marks.written(connection)
         return bool(found)
+
+    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Give the marks and the moved sequences their names."""
+        return touching.named(connection, marks.written(connection))
 
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:

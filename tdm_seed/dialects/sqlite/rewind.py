@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy.engine import URL, Connection
 
-from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched
+from tdm_seed.dialects.sqlite.comparing import compare
 from tdm_seed.dialects.sqlite.deferred import driver_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
@@ -125,6 +126,17 @@ def written(connection: Connection) -> bool:
     return connection.info.get(_LIKE) != _version(driver_of(connection))
 
 
+def touched(connection: Connection, path: Path, own: Collection[str]) -> Touched | None:
+    """Compare the file with its copy, unless it is known to be like it; then it is known to be."""
+    if not written(connection):
+        return Touched()
+    version, copy = _version(driver_of(connection)), next(iter(copies(path)), None)
+    found = None if copy is None else compare(path, copy, own)
+    if found is not None and not found:
+        connection.info[_LIKE] = version
+    return found
+
+
 def unlock(connection: Connection) -> None:
     """Let others in again; the lock goes with the next reading."""
     driver = driver_of(connection)
@@ -189,6 +201,11 @@ class Rewinds(Rewinding):
     def written(self, connection: Connection) -> bool:
         """Compare the version of the file with that at which it was like the copy."""
         return written(connection)
+
+    def touched(self: _Needs, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Compare the file with its copy."""
+        path = self.file(connection.engine.url)
+        return None if path is None else touched(connection, path, own)
 
     @contextmanager
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
