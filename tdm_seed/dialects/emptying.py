@@ -26,8 +26,11 @@ class Emptying:
     """How a reset empties a database, and reads the rows that it brings back."""
 
     @contextmanager
-    def emptying(self: _Transactions, connection: Connection) -> Iterator[None]:
-        """Open the transaction in which tables are emptied and rows brought back."""
+    def emptying(self: _Transactions, connection: Connection, patience: float) -> Iterator[None]:
+        """Open the transaction in which tables are emptied and rows brought back.
+
+        Whoever uses one of them is waited for so many seconds at most, where the database can be told.
+        """
         with self.transaction(connection, write=True):
             yield
 

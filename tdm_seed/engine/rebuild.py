@@ -89,7 +89,7 @@ def run(
         with session.reading():
             stays = [each.table for each in _look(session, entries).emptying.kept]
         unbuilt.of_tables(session, lock, entries, stays)
-    with session.translated(), dialect.emptying(connection):
+    with session.translated(), dialect.emptying(connection, session.lock_timeout):
         dialect.guard(connection, session.history.qualified_name)
         if [each.id for each in session.history.current(connection)][-1:] != [each.id for each in entries][-1:]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")

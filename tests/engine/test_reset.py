@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
 from tdm_seed.dialects.mysql import rebuild
-from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.engine import baseline
 from tdm_seed.engine.reset import ResetResult
 from tdm_seed.errors import DatabaseError, Locked, Protected, SeedError, TdmSeedError, UsageError
@@ -394,11 +395,8 @@ def test_foreign_keys_are_looked_at_again_behind_the_emptying(play: Playground) 
 
 
 @pytest.mark.parametrize("used", ["SELECT * FROM item", "UPDATE item SET label = 'x'"])
-def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
-    postgresql_play: Playground, monkeypatch: pytest.MonkeyPatch, used: str
-) -> None:
+def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(postgresql_play: Playground, used: str) -> None:
     """Nothing is changed then; whether a table is truncated, or its rows are deleted since others could point to it."""
-    monkeypatch.setattr(emptying, "PATIENCE", "100ms")
     play = postgresql_play
     play.item("one", 1)
     play.ran()
@@ -406,8 +404,14 @@ def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
         play.sql("CREATE SCHEMA other", "CREATE TABLE other.visit (id integer REFERENCES item)")
     with play.connection() as somebody:
         somebody.exec_driver_sql(used)
-        with pytest.raises(Locked, match="lock timeout"):
-            reset(play)
+        number = somebody.scalar(sa.text("SELECT pg_backend_pid()"))
+        with play.seeder(lock_timeout=0.1) as seeder, pytest.raises(Locked, match="not done in time") as locked:
+            seeder.reset(confirmed=True)
+    message, hint = locked.value.message, locked.value.hint
+    assert "item" == locked.value.place.table
+    assert re.search(rf"'test' of \w+ \(pid {number}, idle in transaction since 20.*Z\) uses item", message)
+    assert "label" not in message
+    assert "Nothing was changed. Let them end their transactions, or wait longer with --lock-timeout SECONDS." == hint
     assert [1] == play.items()
 
 

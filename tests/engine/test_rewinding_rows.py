@@ -211,6 +211,33 @@ def test_an_open_transaction_on_a_table_that_was_written_is_waited_for(play: Pla
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("used", "table"),
+    [
+        ("UPDATE city SET name = 'x'", "city"),
+        ("SELECT * FROM person WHERE id = 1 FOR UPDATE", "person"),
+        ("SELECT * FROM headcount", "headcount"),
+    ],
+)
+def test_who_is_in_the_way_is_named(play: Playground, back: Rewinds, used: str, table: str) -> None:
+    """With the table, and never with a query; waited for as long as for another runner."""
+    does(play, ["DELETE FROM city", "UPDATE person SET name = 'x' WHERE id = 1"])
+    engine = back.session.dialect.engine(back.session.url, "the application")
+    back.session.lock_timeout = 0.1
+    with engine.connect() as other, engine.connect() as reader:
+        reader.exec_driver_sql("SELECT * FROM person, city, loose")
+        other.exec_driver_sql(used)
+        number = other.scalar(sa.text("SELECT pg_backend_pid()"))
+        said = rf": 'the application' of \w+ \(pid {number}, idle in transaction since \S+\) uses "
+        with pytest.raises(Locked, match=said) as locked:
+            back()
+        assert (6, table) == (locked.value.exit_code, locked.value.place.table)
+        assert 1 == locked.value.message.count("the application")
+        other.rollback()
+        assert {"city", "person"} <= counted(back()).keys()
+    engine.dispose()
+
+
 def test_a_table_that_stays_is_left_alone(play: Playground) -> None:
     """With its rows and its numbers; and nothing goes that its rows point to."""
     play.manifest(text=MANIFEST.replace("scenarios", 'keep = ["city"]\nscenarios'))

@@ -21,6 +21,7 @@ from tdm_seed.dialects.postgresql import (
     constraints,
     copy,
     emptying,
+    holders,
     identity,
     insert,
     lock,
@@ -287,19 +288,17 @@ class PostgreSQL(Rebuilds, Rewinds, OwnKeys, Dialect, Copies):
         identity.advance(connection, table)
 
     @contextmanager
-    def emptying(self, connection: Connection) -> Iterator[None]:
-        """Wait at most a minute for whoever uses a table."""
-        with super().emptying(connection):
-            emptying.be_impatient(connection)
+    def emptying(self, connection: Connection, patience: float) -> Iterator[None]:
+        """Wait no longer, unless the role has a limit of its own."""
+        with super().emptying(connection, patience):
+            emptying.be_impatient(connection, patience)
             yield
 
     def empty(self, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]) -> None:
         """TRUNCATE them all in one statement, without CASCADE; where tables outside point to them, DELETE."""
-        if emptying.truncate(connection, tables, spare):
-            return
-        with self.deferred_constraints(connection, tables):
-            for table in tables:
-                self.delete_all(connection, table)
+        with holders.told(connection, lambda other: emptying.numbers(other, [*tables, *spare]), readers=True):
+            if not emptying.truncate(connection, tables, spare):
+                super().empty(connection, tables, spare)
 
     def delete_all(self, connection: Connection, table: sa.TableClause) -> None:
         """Leave out partitions and tables that inherit, which are emptied by themselves."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,9 +21,11 @@ _HOLDING = sa.text(
     "SELECT CAST(CAST(oid AS regclass) AS text) FROM pg_class WHERE CAST(oid AS bigint) = ANY(:tables) "
     "AND relkind = 'r' ORDER BY 1"
 )
-#: How long a reset waits for those who use a table, where nobody has set a limit: whoever idles in a transaction would
+#: Seconds that rows are waited for to be kept, where nobody has set a limit: whoever idles in a transaction would
 #: otherwise hold us for good, and everybody who comes after us.
-PATIENCE = "60s"
+PATIENCE: Final = 60.0
+#: Milliseconds that the server takes for a limit at most; 0 would be none.
+_LONGEST: Final = 2**31 - 1
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
 _OF_OTHERS = sa.text(
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -56,7 +59,7 @@ def truncate(connection: Connection, tables: Sequence[sa.TableClause], spare: Se
     It looks at foreign keys and not at rows: an empty table that points to one of these is enough, so it must come
     along. And partitions that have a partitioned table among these for a parent come with whatever points to that.
     """
-    chosen, at_hand = _numbers(connection, tables), set(_numbers(connection, spare))
+    chosen, at_hand = numbers(connection, tables), set(numbers(connection, spare))
     while pointing := connection.scalars(_POINTING, {"tables": chosen}).all():
         if not at_hand.issuperset(pointing):
             return False
@@ -74,9 +77,10 @@ def of_others(connection: Connection, schema: str | None) -> list[str]:
     return list(connection.scalars(_OF_OTHERS, {"schema": schema}))
 
 
-def be_impatient(connection: Connection) -> None:
-    """Let no statement of this transaction wait for ever."""
-    connection.execute(_LIMIT, {"limit": PATIENCE})
+def be_impatient(connection: Connection, seconds: float = PATIENCE) -> None:
+    """Let no statement of this transaction wait longer, unless the role or the database has a limit of its own."""
+    milliseconds = max(1, int(min(seconds * 1000, _LONGEST)))
+    connection.execute(_LIMIT, {"limit": f"{milliseconds}ms"})
 
 
 def see_all(connection: Connection) -> None:
@@ -84,7 +88,8 @@ def see_all(connection: Connection) -> None:
     connection.execute(_PLAINLY)
 
 
-def _numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+def numbers(connection: Connection, tables: Sequence[sa.TableClause]) -> list[int]:
+    """Give the numbers that the server knows tables by."""
     return list(connection.scalars(_NUMBERS, {"tables": [as_text(connection, table) for table in tables]}))
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql import emptying, keeping, lock, marks, rewind, touching
+from tdm_seed.dialects.postgresql import emptying, holders, keeping, lock, marks, rewind, touching
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
@@ -53,8 +53,9 @@ class Rewinds(Rewinding):
     def hold(self, connection: Connection, claim: Claim) -> None:
         """Take the run's lock in the transaction itself, which spares a second connection."""
         lock.take(connection, claim)
-        emptying.be_impatient(connection)
+        emptying.be_impatient(connection, claim.timeout)
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
         """Put back the rows whose keys were noted, and all sequences that have moved."""
-        return rewind.run(connection, reached)
+        with holders.told(connection, touching.members, readers=False):
+            return rewind.run(connection, reached)

@@ -1,6 +1,8 @@
-"""The names of what was written since rows were kept."""
+"""What was written since rows were kept, by name or by what changes with it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +16,14 @@ _TABLES = sa.text(
     f"SELECT shape->>'name' FROM {SCHEMA}.place WHERE number = ANY(CAST(:numbers AS integer[])) ORDER BY number"
 )
 _SEQUENCES = sa.text(f"SELECT name FROM {SCHEMA}.sequence WHERE number = ANY(CAST(:numbers AS integer[])) ORDER BY 1")
+#: What is locked, or computed anew, where these are put back.
+_MEMBERS = sa.text(
+    f"WITH back AS (SELECT unnest(reach) AS number FROM {SCHEMA}.place WHERE number = ANY(CAST(:tables AS integer[])) "
+    f"UNION SELECT place FROM {SCHEMA}.sequence WHERE number = ANY(CAST(:moved AS integer[]))) "
+    f"SELECT unnest(members) FROM {SCHEMA}.place WHERE number IN (SELECT number FROM back) "
+    f"UNION SELECT CAST(CAST(to_regclass(name) AS oid) AS bigint) FROM {SCHEMA}.view "
+    "WHERE places && ARRAY(SELECT number FROM back)"
+)
 
 
 def named(connection: Connection, found: Written) -> Touched | None:
@@ -26,3 +36,11 @@ def named(connection: Connection, found: Written) -> Touched | None:
         tuple(sorted(connection.scalars(_TABLES, {"numbers": tables}))) if tables else (),
         tuple(connection.scalars(_SEQUENCES, {"numbers": moved})) if moved else (),
     )
+
+
+def members(connection: Connection) -> Sequence[int]:
+    """Number the tables that going back waits for, and the materialised views over them."""
+    found = marks.written(connection)
+    return connection.scalars(
+        _MEMBERS, {"tables": [*found.tables], "moved": [each.number for each in found.moved]}
+    ).all()
