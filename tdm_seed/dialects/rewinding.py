@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.waiting import Claim
+from tdm_seed.dialects.wording import listed
 
 #: A schema and a table's name; the schema is None for the default one.
 Name = tuple[str | None, str]
-#: How many names a sentence gives.
-_SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,9 @@ class Touched:
         return bool(self.tables or self.sequences)
 
     def __str__(self) -> str:
-        done = [f"written to {_listed(self.tables)}"] if self.tables else []
-        done += [f"drawn numbers from {_listed(self.sequences)}"] if self.sequences else []
+        done = [f"written to {listed(self.tables)}"] if self.tables else []
+        done += [f"drawn numbers from {listed(self.sequences)}"] if self.sequences else []
         return f"somebody has {' and '.join(done)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 class Transactions(Protocol):

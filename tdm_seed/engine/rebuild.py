@@ -148,13 +148,14 @@ def complete(session: Session, entries: Sequence[Applied]) -> None:
     if not entries or not ends(entries[-1]) or session.dialect.transactional_ddl:
         return
     try:
-        with session.translated(), session.dialect.transaction(session.connection, write=True):
+        with session.translated(), session.dialect.emptying(session.connection, session.lock_timeout):
             kept = entries[-1].note.get("kept", [])
             left = set(map(str, kept)) if isinstance(kept, list) else set()
             _restart(session, [name for name in content.tables(session) if name not in left])
     except Locked as error:
         raise Locked(
             f"the tables are emptied, but their numbers cannot begin anew: {error.message}",
+            table=error.place.table,
             hint="Somebody uses one of them. `tdm-seed upgrade` goes on when they are done.",
         ) from error
 

@@ -88,7 +88,7 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
 
     Raises:
         Stale: the history has gone on, or the schema has changed, since rows were kept; nothing was changed.
-        Locked: another runner is at work, or somebody has used a table for a minute; nothing was changed.
+        Locked: another runner is at work, or somebody has used a table for too long; nothing was changed.
         DatabaseError: the rows that are kept do not fit any more, or the database refuses; nothing was changed.
         Protected: rows of tables that stay point to some that would go; nothing was changed.
     """

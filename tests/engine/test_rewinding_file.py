@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tdm_seed.dialects.rewinding import Rewound, Touched
-from tdm_seed.dialects.sqlite import rewind
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked
@@ -170,18 +169,16 @@ def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:
     other.close()
 
 
-def test_whoever_reads_for_too_long_is_told_and_nothing_was_changed(
-    sqlite_play: Playground, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_reads_for_too_long_is_told_and_nothing_was_changed(sqlite_play: Playground) -> None:
     """A reader keeps the file from being written; without it, going back works as ever."""
-    monkeypatch.setattr(rewind, "PATIENCE", 0.0)
     sqlite_play.item("one", 1)
     sqlite_play.url += "?timeout=0.1"
     with kept(sqlite_play) as back:
+        back.session.lock_timeout = 0
         does(sqlite_play, ["DELETE FROM item"])
         with sqlite_play.connection() as reader:
             reader.exec_driver_sql("SELECT * FROM country").fetchall()
-            with pytest.raises(Locked):
+            with pytest.raises(Locked, match="somebody reads or writes the database, and was not done in time"):
                 back()
         assert [] == sqlite_play.items()
         back()

@@ -203,7 +203,7 @@ def test_an_open_transaction_on_a_table_that_was_written_is_waited_for(play: Pla
     with again(play, back) as impatient, engine.connect() as other:
         other.exec_driver_sql("UPDATE city SET name = 'x'")
         other.exec_driver_sql("INSERT INTO item VALUES (7)")
-        with pytest.raises(Locked):
+        with pytest.raises(Locked, match="raise the lock_timeout of the role"):
             impatient()
         assert [] == play.items()
         other.commit()

@@ -9,9 +9,10 @@ from typing import Any, Final
 import pymysql
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.mysql import holders
 from tdm_seed.dialects.mysql.binlog import answers, ask
 
-#: Seconds that a statement waits for those who use a table.
+#: Seconds that a statement waits for those who use a table or a row, where nobody has said.
 PATIENCE: Final = 60
 
 
@@ -40,7 +41,9 @@ def leniently(connection: Connection, statements: Sequence[str]) -> list[tuple[i
 
 
 def _settings(connection: Connection) -> tuple[str, str]:
-    given = {"sql_mode": "'NO_AUTO_VALUE_ON_ZERO'", "foreign_key_checks": "0", "lock_wait_timeout": str(PATIENCE)}
+    patience = str(holders.limit(connection.info.get(holders.PATIENCE, PATIENCE)))
+    given = {"sql_mode": "'NO_AUTO_VALUE_ON_ZERO'", "foreign_key_checks": "0"}
+    given |= dict.fromkeys(("lock_wait_timeout", "innodb_lock_wait_timeout"), patience)
     if getattr(connection.dialect, "is_mariadb", False):
         given["check_constraint_checks"] = "0"
     noted = ", ".join(f"@tdm_seed_{name} = @@SESSION.{name}, {name} = {value}" for name, value in given.items())

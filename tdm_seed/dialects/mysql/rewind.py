@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects import orphans
-from tdm_seed.dialects.mysql import binlog, mark, places
+from tdm_seed.dialects.mysql import binlog, holders, mark, places
 from tdm_seed.dialects.mysql.binlog import Anchor, Position, Watched, ask
 from tdm_seed.dialects.mysql.definitions import quoted
 from tdm_seed.dialects.mysql.lenience import leniently
@@ -155,7 +155,8 @@ def renumber(connection: Connection) -> None:
     if moves is not None and moves.numbers:
         moves.reached("before numbers")
         statements = [f"ALTER TABLE {quoted(table)} AUTO_INCREMENT = {counter}" for table, counter in moves.numbers]
-        leniently(connection, statements)
+        with holders.told(connection, [table for table, _ in moves.numbers]):
+            leniently(connection, statements)
         moves.reached("after numbers")
 
 
@@ -190,7 +191,8 @@ def _put_back(
     statements = [statement for place in chosen for statement in (place.removing(name), place.adding(name))]
     if found.position is not None:
         statements.append(mark.advancing(name, found.position))
-    done = leniently(connection, [*statements, binlog.here(connection)])
+    with holders.told(connection, [place.name for place in chosen]):
+        done = leniently(connection, [*statements, binlog.here(connection)])
     counts = {
         place.number: PutBack(place.name, done[2 * at][0], inserted=done[2 * at + 1][0])
         for at, place in enumerate(chosen)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.mysql import hindrances, keeping, lock, rewind
+from tdm_seed.dialects.mysql import hindrances, holders, keeping, lock, rewind
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
@@ -55,11 +55,13 @@ class Rewinds(Rewinding):
                 yield
             rewind.renumber(connection)
         finally:
+            connection.info.pop(holders.PATIENCE, None)
             lock.let_go(connection)
 
     def hold(self, connection: Connection, claim: Claim) -> None:
         """Take the run's lock on the very connection, and leave no name: that would be a statement that commits."""
         lock.take(connection, claim)
+        connection.info[holders.PATIENCE] = claim.timeout
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
         """Put back the tables that were written, and all numbers that have moved."""

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.postgresql.sending import driver_of
-from tdm_seed.dialects.postgresql.sessions import SHOWN, named
+from tdm_seed.dialects.postgresql.sessions import named
+from tdm_seed.dialects.wording import SHOWN
 from tdm_seed.errors import Locked
 
 #: Who only reads is in the way of a view that is computed anew, and of statements that wait for ``readers``, too. Of a

@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.wording import SHOWN
 from tdm_seed.errors import Locked
 
 #: Seconds that connections have to end which were closed just now, or are those of another runner of ours that looks at
@@ -15,8 +16,6 @@ from tdm_seed.errors import Locked
 _PATIENCE: Final = 1.0
 _RUNNERS: Final = 5.0
 _POLL: Final = 0.002
-#: How many sessions a sentence names.
-SHOWN: Final = 5
 
 #: What the server runs by itself has no user, and others than superusers see no more of it; it is ended by the server.
 _OTHERS = sa.text(

@@ -26,8 +26,8 @@ _SUFFIX: Final = ".tdm-seed.rows"
 _BESIDE: Final = ("-journal", "-wal", "-shm")
 #: Where a connection notes at which version of the file it was like the copy.
 _LIKE: Final = "tdm_seed_like_copy"
-#: How long whoever reads the file is waited for.
-PATIENCE: Final = 60.0
+#: Where a connection notes how many seconds whoever reads the file is waited for.
+_PATIENCE: Final = "tdm_seed_patience"
 
 
 def _copy(path: Path, kept: Kept) -> Path:
@@ -113,7 +113,7 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
     if not logged:
         driver.execute("PRAGMA locking_mode=EXCLUSIVE")
     with closing(sqlite3.connect(source)) as copy:
-        copy.backup(driver, progress=_Impatient(PATIENCE), sleep=0.01)
+        copy.backup(driver, progress=_Impatient(connection.info[_PATIENCE]), sleep=0.01)
     driver.execute("BEGIN IMMEDIATE")
     if not logged:
         connection.info[_LIKE] = _version(driver)
@@ -158,7 +158,10 @@ class _Impatient:
 
     def __call__(self, status: int, remaining: int, total: int) -> None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > self._end:
-            raise Locked("the database is locked: somebody reads or writes it", hint="Run the command again.")
+            raise Locked(
+                "somebody reads or writes the database, and was not done in time",
+                hint="Nothing was changed. Let them end their transactions, or wait longer with --lock-timeout SECONDS.",
+            )
 
 
 class _Needs(Protocol):
@@ -211,6 +214,7 @@ class Rewinds(Rewinding):
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
         """Lock others out as every run does."""
         with self.lock(connection, claim):
+            connection.info[_PATIENCE] = claim.timeout
             try:
                 with self.transaction(connection, write=True):
                     yield
