@@ -160,7 +160,7 @@ class _Impatient:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > self._end:
             raise Locked(
                 "somebody reads or writes the database, and was not done in time",
-                hint="Nothing was changed. Let them end their transactions, or wait longer with --lock-timeout SECONDS.",
+                hint="Nothing was changed. Let them end their transaction, or wait longer with --lock-timeout SECONDS.",
             )
 
 
