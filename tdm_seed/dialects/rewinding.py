@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -125,6 +125,13 @@ class Rewinding:
     def defined(self, connection: Connection) -> bool:
         """Tell whether the catalogue may be another one than ``keep`` found; True where ``written`` does not know."""
         return True
+
+    def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Say what in the catalogue is not what ``keep`` found, as far as that is known; ``own`` as above.
+
+        Asked only where the fingerprint is another one.
+        """
+        return ()
 
     def rewinding(self, connection: Connection, claim: Claim) -> AbstractContextManager[None]:
         """Open the transaction in which what was written is put back.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.dialects.rewinding import Kept, Rewound, Scope, Touched
+from tdm_seed.dialects.wording import listed
 from tdm_seed.engine import content, staying
 from tdm_seed.engine.emptying import children_first
 from tdm_seed.engine.reset_entry import entry
@@ -76,7 +77,7 @@ def look(session: Session, key: str) -> Kept | str:
             return "what the rows are made of has changed since they were kept"
         if not _fits(session, kept):
             return _RAN
-        return kept if _as_it_was(session, kept) else _ALTERED
+        return kept if _as_it_was(session, kept) else _altered(session)
 
 
 def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
@@ -132,7 +133,13 @@ def _refuse(session: Session, kept: Kept) -> None:
 
 def _refuse_altered(session: Session, kept: Kept) -> None:
     if session.dialect.defined(session.connection) and not _as_it_was(session, kept):
-        raise Stale(_ALTERED)
+        raise Stale(_altered(session))
+
+
+def _altered(session: Session) -> str:
+    """Say that the schema has changed, and in what as far as that is known."""
+    found = session.dialect.altered(session.connection, session.history.own_tables)
+    return f"{_ALTERED}: {listed(found)}" if found else _ALTERED
 
 
 def _as_it_was(session: Session, kept: Kept) -> bool:

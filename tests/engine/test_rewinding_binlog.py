@@ -355,6 +355,14 @@ def test_a_table_that_was_made_anew_is_put_back_or_refused(bare: Playground, lea
     assert [] == bare.rows("SELECT * FROM city")
 
 
+def test_what_has_changed_of_the_schema_is_named(bare: Playground, lean: Rewinds) -> None:
+    """Tables that are gone, and columns."""
+    assert lean.kept == rewinding.look(lean.session, "key")
+    bare.sql("DROP TABLE loose", "ALTER TABLE item ADD COLUMN more int, MODIFY id bigint", "CREATE TABLE later (n int)")
+    said = "the column item.id is of another type, the column item.more is new, the table loose is gone"
+    assert f"the schema has changed since rows were kept: {said}" == rewinding.look(lean.session, "key")
+
+
 def test_other_connections_stay_open(bare: Playground, lean: Rewinds) -> None:
     """Nobody is cut off, and what somebody has not committed yet is put back the next time."""
     engine = lean.session.dialect.engine(lean.session.url, "the application")

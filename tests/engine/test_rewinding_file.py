@@ -155,6 +155,14 @@ def test_who_has_just_come_says_nothing_of_what_cannot_be_compared(sqlite_play: 
         assert Touched() == rewinding.touched(came.session, back.kept)
 
 
+def test_what_has_changed_of_the_schema_is_named(play: Playground, back: Rewinds) -> None:
+    """Whatever is new, gone or another one."""
+    assert back.kept == rewinding.look(back.session, "key")
+    play.sql("ALTER TABLE item ADD COLUMN more", "CREATE INDEX by_label ON item (label)", "DROP TRIGGER noted")
+    said = "the table item is another one, the index by_label is new, the trigger noted is gone"
+    assert f"the schema has changed since rows were kept: {said}" == rewinding.look(back.session, "key")
+
+
 def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:
     """They read what is there now, and write on."""
     with sqlite3.connect(play.url.removeprefix("sqlite:///")) as other:

@@ -172,6 +172,31 @@ def test_a_table_that_was_made_anew_is_not_put_back(play: Playground, back: Rewi
         back()
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE item ADD COLUMN more integer", ": the column item.more is new"),
+        ("ALTER TABLE \"od\"\"d %t:x.y\" RENAME COLUMN \"a.b\" TO c", ': the column od"d %t:x.y."a.b" is gone, '
+         'the column od"d %t:x.y.c is new'),
+        ("CREATE TABLE later (id serial)", ": the table later is new, the sequence later_id_seq is new"),
+        ("DROP TABLE loose; DROP SEQUENCE free", ": the table loose is gone, the sequence public.free is gone"),
+        ("CREATE INDEX by_label ON item (label)", ": the index by_label is new"),
+        ("CREATE VIEW seen AS SELECT 1 AS n", ": the view seen is new"),
+        ("CREATE FUNCTION one() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+         "CREATE TRIGGER once AFTER INSERT ON item EXECUTE FUNCTION one()",
+         ": the function one is new, the trigger once on item is new"),
+        ("ALTER TABLE item ALTER COLUMN label SET NOT NULL", ""),
+    ],
+)  # fmt: skip
+def test_what_has_changed_of_the_schema_is_named(play: Playground, back: Rewinds, statement: str, said: str) -> None:
+    """What is new or gone; of what was only altered, columns."""
+    does(play, ["DELETE FROM city", "INSERT INTO hen (egg) VALUES (1)"])
+    back()
+    assert back.kept == rewinding.look(back.session, "key")
+    play.sql(statement)
+    assert f"the schema has changed since rows were kept{said}" == rewinding.look(back.session, "key")
+
+
 def test_the_tools_own_schema_is_nowhere_to_be_seen(play: Playground, back: Rewinds) -> None:
     """Neither in digests nor where all tables are listed; and it goes without a trace."""
     assert [] == [table for table in back.session.tables() if table[0] is not None]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.mysql import hindrances, holders, keeping, lock, rewind
+from tdm_seed.dialects.mysql import altered, hindrances, holders, keeping, lock, rewind
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
@@ -40,6 +40,10 @@ class Rewinds(Rewinding):
     def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
         """Name the tables that the binlog tells of, and those whose numbers have moved."""
         return rewind.named(connection, rewind.look(connection))
+
+    def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Compare tables and columns."""
+        return altered.altered(connection)
 
     def defined(self, connection: Connection) -> bool:
         """Look whether the binlog that ``written`` has read tells of any such statement; ``rewind`` looks by itself."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql import emptying, holders, keeping, lock, marks, rewind, touching
+from tdm_seed.dialects.postgresql import altered, emptying, holders, keeping, lock, marks, rewind, touching
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
@@ -40,6 +40,10 @@ class Rewinds(Rewinding):
     def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
         """Give the marks and the moved sequences their names."""
         return touching.named(connection, marks.written(connection))
+
+    def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Compare tables, sequences and columns, and name what has a later number."""
+        return altered.altered(connection, own)
 
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:

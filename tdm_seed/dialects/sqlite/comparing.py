@@ -30,6 +30,28 @@ def compare(path: Path, copy: Path, own: Collection[str]) -> Touched | None:
     return None
 
 
+def altered(path: Path, copy: Path, own: Collection[str]) -> list[str]:
+    """Say what is new, gone or other in the catalogue of a file; nothing where it cannot be read."""
+    with suppress(sqlite3.Error):
+        now, kept = _catalogue(path, own), _catalogue(copy, own)
+        return [
+            f"the {kind} {name} is {_what((kind, name) in kept, (kind, name) in now)}"
+            for kind, name in sorted({*now, *kept}, key=lambda each: (each[0] != "table", each))
+            if now.get((kind, name)) != kept.get((kind, name))
+        ]
+    return []
+
+
+def _catalogue(path: Path, own: Collection[str]) -> dict[tuple[str, str], str]:
+    with closing(sqlite3.connect(_readable(path), uri=True)) as connection:
+        rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return {(kind, name): sql for kind, name, table, sql in rows if table not in own}
+
+
+def _what(before: bool, after: bool) -> str:
+    return "another one" if before and after else "gone" if before else "new"
+
+
 def _readable(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=ro"
 

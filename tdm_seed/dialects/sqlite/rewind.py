@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from sqlalchemy.engine import URL, Connection
 
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched
-from tdm_seed.dialects.sqlite.comparing import compare
+from tdm_seed.dialects.sqlite import comparing
 from tdm_seed.dialects.sqlite.deferred import driver_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
@@ -131,7 +131,7 @@ def touched(connection: Connection, path: Path, own: Collection[str]) -> Touched
     if not written(connection):
         return Touched()
     version, copy = _version(driver_of(connection)), next(iter(copies(path)), None)
-    found = None if copy is None else compare(path, copy, own)
+    found = None if copy is None else comparing.compare(path, copy, own)
     if found is not None and not found:
         connection.info[_LIKE] = version
     return found
@@ -209,6 +209,12 @@ class Rewinds(Rewinding):
         """Compare the file with its copy."""
         path = self.file(connection.engine.url)
         return None if path is None else touched(connection, path, own)
+
+    def altered(self: _Needs, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Compare the statements that made everything with those in the copy."""
+        path = self.file(connection.engine.url)
+        copy = None if path is None else next(iter(copies(path)), None)
+        return [] if path is None or copy is None else comparing.altered(path, copy, own)
 
     @contextmanager
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
