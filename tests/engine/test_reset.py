@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -404,8 +405,10 @@ def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(postgresql_pl
     with play.connection() as somebody:
         somebody.exec_driver_sql(used)
         number = somebody.scalar(sa.text("SELECT pg_backend_pid()"))
+        begun = time.monotonic()
         with play.seeder(lock_timeout=0.1) as seeder, pytest.raises(Locked, match="not done in time") as locked:
             seeder.reset(confirmed=True)
+        assert time.monotonic() - begun < 30
     message, hint = locked.value.message, locked.value.hint
     assert "item" == locked.value.place.table
     assert re.search(rf"'test' of \w+ \(pid {number}, idle in transaction since 20.*Z\) uses item", message)
@@ -438,8 +441,10 @@ def test_a_row_that_somebody_writes_is_waited_for_and_not_for_ever(mysql_play: P
     with mysql_play.connection() as writer:
         writer.exec_driver_sql("UPDATE city SET name = 'x'")
         said = "table city: somebody uses it, and was not done in time; a transaction is open of root from"
+        begun = time.monotonic()
         with mysql_play.seeder(lock_timeout=0) as seeder, pytest.raises(Locked, match=said):
             seeder.reset(confirmed=True)
+        assert time.monotonic() - begun < 30
     assert [("x",), ("x",)] == mysql_play.rows("SELECT name FROM city")
 
 

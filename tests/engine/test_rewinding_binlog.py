@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -385,8 +386,10 @@ def test_a_row_that_is_being_written_is_waited_for(bare: Playground, lean: Rewin
         other.exec_driver_sql("UPDATE item SET label = 'mine' WHERE id = 2")
         number = other.scalar(sa.text("SELECT CONNECTION_ID()"))
         said = rf"one of item, city, and was not done in time; a transaction is open of .* \(connection {number}, idle"
+        begun = time.monotonic()
         with pytest.raises(Locked, match=said):
             lean()
+        assert time.monotonic() - begun < 30
         assert [1, 2] == bare.items()
         other.commit()
         assert {"city": (0, 0, 1), "item": (1, 0, 0)} == counted(lean())

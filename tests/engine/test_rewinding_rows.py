@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -254,8 +255,10 @@ def test_who_is_in_the_way_is_named(play: Playground, back: Rewinds, used: str, 
         other.exec_driver_sql(used)
         number = other.scalar(sa.text("SELECT pg_backend_pid()"))
         said = rf": 'the application' of \w+ \(pid {number}, idle in transaction since \S+\) uses "
+        begun = time.monotonic()
         with pytest.raises(Locked, match=said) as locked:
             back()
+        assert time.monotonic() - begun < 30
         assert (6, table) == (locked.value.exit_code, locked.value.place.table)
         assert 1 == locked.value.message.count("the application")
         other.rollback()
