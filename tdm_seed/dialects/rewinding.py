@@ -97,10 +97,11 @@ class Rewinding:
         """Say why rows cannot be kept here or by this role, in half a sentence; None where they can."""
         return "nothing here notes which tables are written"
 
-    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
+    def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
         """Keep the rows and numbers as they are now, in place of what was kept before, inside a transaction.
 
-        ``content`` says what they are. The caller has asked for a hindrance.
+        ``content`` says what they are. Whoever uses a table is waited for so many seconds at most, where the database
+        can be told. The caller has asked for a hindrance.
         """
         raise NotImplementedError
 

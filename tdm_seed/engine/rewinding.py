@@ -42,7 +42,7 @@ def prepare(session: Session, lock: HeldLock, key: str) -> Kept:
                 f"rows cannot be kept to go back to: {why}", hint="Nothing was changed. A reset empties the database."
             )
         content_now = _content(session, key)
-        dialect.keep(connection, _scope(session), content_now)
+        dialect.keep(connection, _scope(session), content_now, session.lock_timeout)
         session.progress.reached("before commit")
         lock.check()
     session.progress.reached("after commit")

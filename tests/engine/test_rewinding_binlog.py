@@ -346,6 +346,20 @@ def test_a_table_is_put_back_however_somebody_has_emptied_it(play: Playground, b
         assert before == state(play), statement
 
 
+def test_rows_are_kept_when_those_who_write_them_are_done(bare: Playground) -> None:
+    """And no later than was asked for."""
+    bare.ran()
+    with Session(bare.environment(), 0.1, Progress()) as session:
+        with bare.connection() as other:
+            other.exec_driver_sql("UPDATE item SET label = 'x'")
+            begun = time.monotonic()
+            with session.lock() as lock, pytest.raises(Locked):
+                rewinding.prepare(session, lock, "key")
+            assert time.monotonic() - begun < 30
+        with session.lock() as lock:
+            assert rewinding.prepare(session, lock, "key") == rewinding.find(session)
+
+
 def test_a_table_that_was_made_anew_is_put_back_or_refused(bare: Playground, lean: Rewinds) -> None:
     """Where it is as it was; nothing was changed where it is not."""
     bare.sql("DROP TABLE item", "CREATE TABLE item (id int PRIMARY KEY, label varchar(200))")

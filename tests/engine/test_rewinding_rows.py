@@ -336,6 +336,20 @@ def test_whoever_dies_has_put_everything_back_or_nothing(play: Playground, back:
     assert seeded == state(play)
 
 
+def test_rows_are_kept_when_those_who_write_them_are_done(play: Playground) -> None:
+    """And no later than was asked for."""
+    play.ran()
+    with Session(play.environment(), 0.1, Progress()) as session:
+        with play.connection() as other:
+            other.exec_driver_sql("UPDATE item SET label = 'x'")
+            begun = time.monotonic()
+            with session.lock() as lock, pytest.raises(Locked):
+                rewinding.prepare(session, lock, "key")
+            assert time.monotonic() - begun < 30
+        with session.lock() as lock:
+            assert rewinding.prepare(session, lock, "key") == rewinding.find(session)
+
+
 @pytest.mark.parametrize("point", ["before commit", "after commit"])
 def test_whoever_dies_while_rows_are_kept_has_kept_all_or_nothing(play: Playground, point: str) -> None:
     """No trigger stays behind without the rows that it is for."""

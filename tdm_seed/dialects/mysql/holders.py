@@ -15,7 +15,7 @@ from tdm_seed.dialects.wording import listed
 from tdm_seed.errors import Locked
 
 #: Where a connection notes how many seconds it waits for those who use a table.
-PATIENCE: Final = "tdm_seed_patience"
+_PATIENCE: Final = "tdm_seed_patience"
 #: Seconds that the server takes for a limit at most.
 _LONGEST: Final = 31_536_000
 #: A lock of rows or of a table was not to be had in time.
@@ -26,6 +26,21 @@ _OPEN: Final = (
     "JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
     "WHERE p.db = DATABASE() AND p.id <> CONNECTION_ID() ORDER BY t.trx_started, 1"
 )
+
+
+@contextmanager
+def patient(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let what is done ``leniently`` in the block wait so long for those who use a table or a row."""
+    connection.info[_PATIENCE] = seconds
+    try:
+        yield
+    finally:
+        connection.info.pop(_PATIENCE, None)
+
+
+def patience(connection: Connection) -> int:
+    """Give how long that is, in whole seconds."""
+    return limit(connection.info[_PATIENCE])
 
 
 def limit(seconds: float) -> int:

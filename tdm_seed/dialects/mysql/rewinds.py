@@ -19,9 +19,10 @@ class Rewinds(Rewinding):
         """Name what the server, this user, or the tables lack."""
         return hindrances.hindrance(connection, scope)
 
-    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
-        """Copy all rows beside; whoever writes a table is waited for, at most a minute."""
-        keeping.keep(connection, scope, content)
+    def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
+        """Copy all rows beside."""
+        with holders.patient(connection, patience):
+            keeping.keep(connection, scope, content)
 
     def kept(self, connection: Connection) -> Kept | None:
         """Read what is kept, unless the binlog since then is gone."""
@@ -55,17 +56,16 @@ class Rewinds(Rewinding):
         """Set numbers back behind the transaction, since that commits, and let others run."""
         connection.info.pop(rewind.MOVES, None)
         try:
-            with self.transaction(connection, write=True):
-                yield
-            rewind.renumber(connection)
+            with holders.patient(connection, claim.timeout):
+                with self.transaction(connection, write=True):
+                    yield
+                rewind.renumber(connection)
         finally:
-            connection.info.pop(holders.PATIENCE, None)
             lock.let_go(connection)
 
     def hold(self, connection: Connection, claim: Claim) -> None:
         """Take the run's lock on the very connection, and leave no name: that would be a statement that commits."""
         lock.take(connection, claim)
-        connection.info[holders.PATIENCE] = claim.timeout
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
         """Put back the tables that were written, and all numbers that have moved."""

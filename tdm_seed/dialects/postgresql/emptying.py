@@ -21,9 +21,6 @@ _HOLDING = sa.text(
     "SELECT CAST(CAST(oid AS regclass) AS text) FROM pg_class WHERE CAST(oid AS bigint) = ANY(:tables) "
     "AND relkind = 'r' ORDER BY 1"
 )
-#: Seconds that rows are waited for to be kept, where nobody has set a limit: whoever idles in a transaction would
-#: otherwise hold us for good, and everybody who comes after us.
-PATIENCE: Final = 60.0
 #: Milliseconds that the server takes for a limit at most; 0 would be none.
 _LONGEST: Final = 2**31 - 1
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
@@ -77,8 +74,11 @@ def of_others(connection: Connection, schema: str | None) -> list[str]:
     return list(connection.scalars(_OF_OTHERS, {"schema": schema}))
 
 
-def be_impatient(connection: Connection, seconds: float = PATIENCE) -> None:
-    """Let no statement of this transaction wait longer, unless the role or the database has a limit of its own."""
+def be_impatient(connection: Connection, seconds: float) -> None:
+    """Let no statement of this transaction wait longer, unless the role or the database has a limit of its own.
+
+    Whoever idles in a transaction would otherwise hold us for good, and everybody who comes after us.
+    """
     milliseconds = max(1, int(min(seconds * 1000, _LONGEST)))
     connection.execute(_LIMIT, {"limit": f"{milliseconds}ms"})
 

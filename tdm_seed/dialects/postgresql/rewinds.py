@@ -19,9 +19,9 @@ class Rewinds(Rewinding):
         """Name what belongs to another role, or what the tables have that cannot be put back row by row."""
         return keeping.hindrance(connection, scope)
 
-    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
-        """Copy all rows in the database itself; whoever uses a table is waited for, at most a minute."""
-        emptying.be_impatient(connection)
+    def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
+        """Copy all rows in the database itself."""
+        emptying.be_impatient(connection, patience)
         keeping.keep(connection, scope, content)
 
     def kept(self, connection: Connection) -> Kept | None:

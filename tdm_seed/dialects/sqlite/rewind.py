@@ -185,7 +185,7 @@ class Rewinds(Rewinding):
             return f"the manifest keeps {scope.staying[0]}, and the file goes back as a whole"
         return None
 
-    def keep(self: _Needs, connection: Connection, scope: Scope, content: Kept) -> None:
+    def keep(self: _Needs, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
         """Copy the file to one beside it."""
         if path := self.file(connection.engine.url):
             keep(connection, path, content)
