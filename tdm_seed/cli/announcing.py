@@ -10,6 +10,7 @@ from tdm_seed.cli.render import count
 
 if TYPE_CHECKING:
     from tdm_seed.cli.options import Options
+    from tdm_seed.dialects.rewinding import Touched
     from tdm_seed.engine import Seeder
     from tdm_seed.engine.emptying import Emptying
 
@@ -45,6 +46,16 @@ class Announcing(Live):
             say(f"Kept: {kept.table}: {kept.reason}", err=True)
         for note in found.notes:
             say(f"Note: {note}", err=True)
+
+    def show_touched(self, found: Touched | None) -> None:
+        """List what was written and would be put back; None where nobody knows."""
+        if found is None:
+            say("Whether anybody has written is not known here.", err=True)
+        elif not found:
+            say("Nothing was written since it was seeded.", err=True)
+        else:
+            rows = [(name, "rows") for name in found.tables] + [(name, "numbers") for name in found.sequences]
+            say_table(("Written since it was seeded", ""), rows, err=True)
 
     def place(self) -> str:
         """Name the database, the environment and the host."""

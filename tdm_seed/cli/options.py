@@ -109,7 +109,7 @@ _COMMON = (
         type=_Seconds(),
         default=60.0,
         metavar="SECONDS",
-        help="How long to wait for another runner (default: 60).",
+        help="How long to wait for another runner, and for whoever uses what is reset (default: 60).",
     ),
     click.option(
         "--volume", "volumes", type=_Volume(), multiple=True, help="Override a volume for this run; repeatable."

@@ -66,6 +66,9 @@ def _confirm(live: Announcing, course: Course) -> bool:
             name = course.snapshot.name if course.snapshot else ""
             confirming.confirm(f"Replace {live.place()} by {name}?", declined="replaced")
         else:
+            live.show_touched(course.touched)
+            if course.touched is not None and not course.touched:
+                return False  # as above
             confirming.confirm(f"Put back what was written to {live.place()}?", declined="put back")
     return True
 
@@ -121,7 +124,8 @@ def _told(done: ResetResult, where: str) -> str:
     if done.restored is not None:
         return f"{where} is {done.restored.snapshot.name} again."
     back = f", {count(done.emptying.restored, 'row')} brought back" if done.emptying.restored else ""
-    return f"{count(done.emptying.rows, 'row')} emptied on {where}{back}."
+    emptied = f"{count(done.emptying.rows, 'row')} emptied" if done.emptying.rows else "Nothing to empty"
+    return f"{emptied} on {where}{back}."
 
 
 def _put_back(done: Rewound) -> str:
@@ -132,8 +136,9 @@ def _put_back(done: Rewound) -> str:
     if not done:
         return "Nothing was written since it was seeded to"
     rows = sum(each.deleted + each.updated + each.inserted for each in done.tables)
-    sequences = f" and {count(len(done.sequences), 'sequence')}" if done.sequences else ""
-    return f"{count(rows, 'row')} in {count(len(done.tables), 'table')}{sequences} put back on"
+    parts = [f"{count(rows, 'row')} in {count(len(done.tables), 'table')}"] if done.tables else []
+    parts += [count(len(done.sequences), "sequence")] if done.sequences else []
+    return f"{' and '.join(parts)} put back on"
 
 
 COMMANDS = (reset,)

@@ -51,8 +51,8 @@ def snapshot() -> None:
 def save(options: Options, again: bool, force: bool) -> None:
     """Save a snapshot of the database as it is.
 
-    The database must be up to date: what is pending, adrift, or was seeded with other volumes or at another clock is
-    refused. Where there is a snapshot under its key, nothing is done.
+    The database must be up to date: what is pending, adrift, was seeded with other volumes or at another clock, or was
+    written to since it was seeded is refused. Where there is a snapshot under its key, nothing is done.
     """
     from tdm_seed.cli import output, render
     from tdm_seed.cli.live import Live

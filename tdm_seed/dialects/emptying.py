@@ -26,8 +26,11 @@ class Emptying:
     """How a reset empties a database, and reads the rows that it brings back."""
 
     @contextmanager
-    def emptying(self: _Transactions, connection: Connection) -> Iterator[None]:
-        """Open the transaction in which tables are emptied and rows brought back."""
+    def emptying(self: _Transactions, connection: Connection, patience: float) -> Iterator[None]:
+        """Open the transaction in which tables are emptied and rows brought back.
+
+        Whoever uses one of them is waited for so many seconds at most, where the database can be told.
+        """
         with self.transaction(connection, write=True):
             yield
 
@@ -89,6 +92,11 @@ class Emptying:
         """Select a column as the driver gives it, in a form that an INSERT without types writes back exactly."""
         return sa.type_coerce(column, sa.types.NullType())
 
-    def refresh_views(self, connection: Connection, tables: Sequence[sa.TableClause]) -> Mapping[str, str]:
-        """Compute anew what views hold of these tables' rows; give those that stay as they were, and why."""
+    def refresh_views(
+        self, connection: Connection, tables: Sequence[sa.TableClause], patience: float
+    ) -> Mapping[str, str]:
+        """Compute anew what views hold of these tables' rows; give those that stay as they were, and why.
+
+        Whoever reads one is waited for, so many seconds at most.
+        """
         return {}

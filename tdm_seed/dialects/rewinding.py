@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.waiting import Claim
+from tdm_seed.dialects.wording import listed
 
 #: A schema and a table's name; the schema is None for the default one.
 Name = tuple[str | None, str]
@@ -66,6 +67,22 @@ class Rewound:
         return bool(self.tables or self.sequences or self.whole)
 
 
+@dataclass(frozen=True)
+class Touched:
+    """What counts as written since rows were kept, by name: tables, and sequences that have moved."""
+
+    tables: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.sequences)
+
+    def __str__(self) -> str:
+        done = [f"written to {listed(self.tables)}"] if self.tables else []
+        done += [f"drawn numbers from {listed(self.sequences)}"] if self.sequences else []
+        return f"somebody has {' and '.join(done)}"
+
+
 class Transactions(Protocol):
     """What a dialect needs besides, and has."""
 
@@ -80,10 +97,11 @@ class Rewinding:
         """Say why rows cannot be kept here or by this role, in half a sentence; None where they can."""
         return "nothing here notes which tables are written"
 
-    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
+    def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
         """Keep the rows and numbers as they are now, in place of what was kept before, inside a transaction.
 
-        ``content`` says what they are. The caller has asked for a hindrance.
+        ``content`` says what they are. Whoever uses a table is waited for so many seconds at most, where the database
+        can be told. The caller has asked for a hindrance.
         """
         raise NotImplementedError
 
@@ -106,9 +124,23 @@ class Rewinding:
         """Give what is another one once anybody has committed, as ``written`` found it; None where nothing is."""
         return None
 
+    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Name what was written since ``keep``, though it may take a look at every row; None where nobody knows.
+
+        ``own`` are the tool's tables.
+        """
+        return None
+
     def defined(self, connection: Connection) -> bool:
         """Tell whether the catalogue may be another one than ``keep`` found; True where ``written`` does not know."""
         return True
+
+    def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Say what in the catalogue is not what ``keep`` found, as far as that is known; ``own`` as above.
+
+        Asked only where the fingerprint is another one.
+        """
+        return ()
 
     def rewinding(self, connection: Connection, claim: Claim) -> AbstractContextManager[None]:
         """Open the transaction in which what was written is put back.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
@@ -9,7 +12,15 @@ from tdm_seed.errors import DatabaseError, TdmSeedError
 
 #: The hint where only the database knows what is wrong.
 OWN_WORDS = "These are the database's own words: correct the statement or the rows that they speak of."
+#: How many names a sentence gives.
+SHOWN: Final = 5
 _PARAMETERS = "Give every :name of the SQL as a keyword; a colon that begins none is written \\:."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write the first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def place(url: URL) -> str:

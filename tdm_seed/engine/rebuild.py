@@ -91,7 +91,7 @@ def run(
         with session.reading():
             stays = [each.table for each in _look(session, entries).emptying.kept]
         unbuilt.of_tables(session, lock, entries, stays)
-    with session.translated(), dialect.emptying(connection):
+    with session.translated(), dialect.emptying(connection, session.lock_timeout):
         dialect.guard(connection, session.history.qualified_name)
         if [each.id for each in session.history.current(connection)][-1:] != [each.id for each in entries][-1:]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
@@ -150,13 +150,14 @@ def complete(session: Session, entries: Sequence[Applied]) -> None:
     if not entries or not ends(entries[-1]) or session.dialect.transactional_ddl:
         return
     try:
-        with session.translated(), session.dialect.transaction(session.connection, write=True):
+        with session.translated(), session.dialect.emptying(session.connection, session.lock_timeout):
             kept = entries[-1].note.get("kept", [])
             left = set(map(str, kept)) if isinstance(kept, list) else set()
             _restart(session, [name for name in content.tables(session) if name not in left])
     except Locked as error:
         raise Locked(
             f"the tables are emptied, but their numbers cannot begin anew: {error.message}",
+            table=error.place.table,
             hint="Somebody uses one of them. `tdm-seed upgrade` goes on when they are done.",
         ) from error
 
@@ -173,7 +174,7 @@ def refresh(session: Session, emptying: Emptying, results: Iterable[StepResult])
         tables = [sa.table(name) for name in sorted(names)]
         tables += [session.schema.table(name) for name in sorted(others) if session.schema.knows(name)]
     with session.translated(), dialect.transaction(connection, write=True):
-        left = dialect.refresh_views(connection, tables)
+        left = dialect.refresh_views(connection, tables, session.lock_timeout)
     return tuple(f"{view} shows what it showed before: {why}" for view, why in left.items())
 
 

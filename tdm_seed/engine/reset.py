@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.rewinding import Kept, Rewound
+from tdm_seed.dialects.rewinding import Kept, Rewound, Touched
 from tdm_seed.dialects.snapshots import Snapshot
 from tdm_seed.engine import reset_rules, rewinding
 from tdm_seed.engine.clock import clock
@@ -32,12 +32,16 @@ class Passed:
 
 @dataclass(frozen=True)
 class Course:
-    """What a reset would do: the way that it goes, and what that needs; ``emptying`` is a rebuild's."""
+    """What a reset would do: the way that it goes, and what that needs; ``emptying`` is a rebuild's.
+
+    ``touched`` is what going back by rows would put back, None where nobody knows.
+    """
 
     way: Way
     passed: tuple[Passed, ...] = ()
     emptying: Emptying = field(default_factory=Emptying)
     kept: Kept | None = None
+    touched: Touched | None = None
     snapshot: Snapshot | None = None
 
 
@@ -89,6 +93,8 @@ class Resetting:
         entries = session.entries()
         reset_rules.check(session, entries, adopt=adopt)
         course = _choose(self, entries, way, empty=empty, adopt=adopt)
+        if course.kept is not None:
+            return replace(course, touched=rewinding.touched(session, course.kept))
         if course.way is not Way.REBUILD:
             return course
         from tdm_seed.engine import rebuild
@@ -207,11 +213,10 @@ def _look_at_snapshots(session: Session, entries: list[Applied], now: Key, *, as
 def _by_rows(seeder: _Resettable, course: Course, *, confirmed: bool) -> ResetResult:
     session, kept = seeder._session, course.kept
     assert kept is not None
-    if not confirmed:
-        with session.reading():
-            written = session.dialect.written(session.connection)
-        if written:
-            reset_rules.refuse_unconfirmed(seeder.environment, "a reset", confirmed=False)
+    if not (confirmed or seeder.environment.reset == "allow"):
+        found = rewinding.touched(session, kept)
+        if found is None or found:
+            reset_rules.refuse_unconfirmed(seeder.environment, "a reset", confirmed=False, loses=str(found or ""))
     now = clock(seeder.environment, ())
     done = rewinding.restore(session, kept, now)
     seeder._known = kept, now

@@ -54,15 +54,16 @@ def check(session: Session, entries: Sequence[Applied], *, adopt: bool) -> None:
         _refuse_rows(session)
 
 
-def refuse_unconfirmed(environment: Environment, what: str, *, confirmed: bool) -> None:
-    """Refuse what has to be confirmed and was not.
+def refuse_unconfirmed(environment: Environment, what: str, *, confirmed: bool, loses: str = "") -> None:
+    """Refuse what has to be confirmed and was not, with whatever would be lost.
 
     Raises:
         Protected: it is so.
     """
     if not (confirmed or environment.reset == "allow"):
         raise Protected(
-            f"{what} of the environment {environment.name!r} must be confirmed, and was not",
+            f"{what} of the environment {environment.name!r} must be confirmed, and was not"
+            f"{f', and {loses}' if loses else ''}",
             hint='Say --yes, or reset = "allow" in its manifest.',
         )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tdm_seed.dialects.base import HeldLock
-from tdm_seed.dialects.rewinding import Kept, Rewound, Scope
+from tdm_seed.dialects.rewinding import Kept, Rewound, Scope, Touched
+from tdm_seed.dialects.wording import listed
 from tdm_seed.engine import content, staying
 from tdm_seed.engine.emptying import children_first
 from tdm_seed.engine.reset_entry import entry
@@ -43,7 +44,7 @@ def prepare(session: Session, lock: HeldLock, key: str) -> Kept:
                 f"rows cannot be kept to go back to: {why}", hint="Nothing was changed. A reset empties the database."
             )
         content_now = _content(session, key)
-        dialect.keep(connection, _scope(session), content_now)
+        dialect.keep(connection, _scope(session), content_now, session.lock_timeout)
         session.progress.reached("before commit")
         lock.check()
     session.progress.reached("after commit")
@@ -57,6 +58,18 @@ def find(session: Session) -> Kept | None:
         return kept if kept is not None and _fits(session, kept) else None
 
 
+def touched(session: Session, kept: Kept) -> Touched | None:
+    """Name what was written since rows were kept; None where nobody knows.
+
+    Raises:
+        Stale: the history has gone on since.
+    """
+    with session.reading():
+        if not _fits(session, kept):
+            raise Stale(_RAN)
+        return session.dialect.touched(session.connection, session.history.own_tables)
+
+
 def look(session: Session, key: str) -> Kept | str:
     """Read what is kept, if that is what the ``key`` says; else say why not, in half a sentence."""
     with session.reading():
@@ -67,7 +80,7 @@ def look(session: Session, key: str) -> Kept | str:
             return "what the rows are made of has changed since they were kept"
         if not _fits(session, kept):
             return _RAN
-        return kept if _as_it_was(session, kept) else _ALTERED
+        return kept if _as_it_was(session, kept) else _altered(session)
 
 
 def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
@@ -79,7 +92,7 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
 
     Raises:
         Stale: the history has gone on, or the schema has changed, since rows were kept; nothing was changed.
-        Locked: another runner is at work, or somebody has used a table for a minute; nothing was changed.
+        Locked: another runner is at work, or somebody has used a table for too long; nothing was changed.
         DatabaseError: the rows that are kept do not fit any more, or the database refuses; nothing was changed.
         Protected: rows of tables that stay point to some that would go; nothing was changed.
     """
@@ -127,8 +140,14 @@ def _refuse(session: Session, kept: Kept) -> None:
     if kept.entry != newest:
         raise Stale(_RAN)
     if dialect.defined(connection) and not _as_it_was(session, kept):
-        raise Stale(_ALTERED)
+        raise Stale(_altered(session))
     connection.info[_SOUND] = (kept, moment, behind)
+
+
+def _altered(session: Session) -> str:
+    """Say that the schema has changed, and in what as far as that is known."""
+    found = session.dialect.altered(session.connection, session.history.own_tables)
+    return f"{_ALTERED}: {listed(found)}" if found else _ALTERED
 
 
 def _as_it_was(session: Session, kept: Kept) -> bool:

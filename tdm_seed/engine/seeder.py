@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class Seeder(Agreeing, Resetting, Snapshotting):
     """Brings the seeds of one environment into its database, as a context manager that holds the connection.
 
-    ``lock_timeout`` is how many seconds a writing command waits for another runner. Reading commands take no lock and
-    write nothing. Several Seeders live side by side in one process.
+    ``lock_timeout`` is how many seconds a writing command waits for another runner, and a reset for whoever uses the
+    tables. Reading commands take no lock and write nothing. Several Seeders live side by side in one process.
 
     Raises:
         TdmSeedError: every method, with a sentence and an exit code.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 
 import pytest
 
+from tdm_seed.cli import resetting
+from tdm_seed.dialects.rewinding import PutBack, Rewound
+from tdm_seed.engine.emptying import Emptying
+from tdm_seed.engine.reset import ResetResult
+from tdm_seed.values import Way
 from tests.cli.conftest import Small, Tool, on_terminal, process
 
 ALL = ["20260101_0900_countries", "20260101_1000_greetings", "20260102_0900_people"]
@@ -183,10 +189,52 @@ def test_on_a_terminal_every_way_asks(project: Small, way: str, question: str) -
     process("snapshot", "save")
     sql(project, "DELETE FROM people")
     screen = on_terminal("reset", "--way", way, typed="n\n")
+    assert (way == "rows") == (
+        re.search(r"Written since it was seeded.*people +rows.*Put back", screen, re.S) is not None
+    )
     assert screen.index(question) < screen.index("(environment dev, host localhost)") < screen.index("not confirmed")
     assert 0 == people(project)
     on_terminal("reset", "--way", way, typed="y\n")
     assert 3 == people(project)
+
+
+def test_nothing_to_put_back_asks_nothing(project: Small) -> None:
+    """And the history gets no entry."""
+    process("upgrade")
+    process("reset", "--yes")
+    screen = on_terminal("reset")
+    assert "Nothing was written since it was seeded to sqlite:///" in screen
+    assert "[y/N]" not in screen
+    assert [("applied",)] * 3 == project.rows("SELECT state FROM seed_history ORDER BY id DESC LIMIT 3")
+
+
+def test_what_was_written_is_told_to_programs_that_have_not_confirmed(project: Small, tool: Tool) -> None:
+    """In the message of the error."""
+    tool("upgrade")
+    tool("reset", "--yes")
+    sql(project, "DELETE FROM people")
+    said = tool("reset", "--json")
+    assert 7 == said.code
+    assert said.json["error"]["message"].endswith("must be confirmed, and was not, and somebody has written to people")
+    refused = tool("snapshot", "save")
+    assert 4 == refused.code
+    assert "somebody has written to people since it was seeded" in refused.err
+    assert 0 == tool("reset", "--yes").code
+    assert 0 == tool("snapshot", "save").code
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (Rewound((PutBack("a", 1, 2, 3),), ("s",)), "6 rows in 1 table and 1 sequence put back on x."),
+        (Rewound((PutBack("a", 1),)), "1 row in 1 table put back on x."),
+        (Rewound((), ("s", "t")), "2 sequences put back on x."),
+        (Rewound(), "Nothing was written since it was seeded to x."),
+    ],
+)
+def test_what_was_not_put_back_is_not_told(done: Rewound, told: str) -> None:
+    """No table with no rows, and no sequence where none has moved."""
+    assert told == resetting._told(ResetResult(Emptying(), (), Way.ROWS, rewound=done), "x")
 
 
 def test_rows_without_a_history_are_adopted_only_where_that_is_said(project: Small, tool: Tool) -> None:

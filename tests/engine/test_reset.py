@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 import sqlalchemy as sa
 
-from tdm_seed.dialects.mysql import rebuild
-from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.engine import baseline
 from tdm_seed.engine.reset import ResetResult
 from tdm_seed.errors import DatabaseError, Locked, Protected, SeedError, TdmSeedError, UsageError
@@ -394,11 +395,8 @@ def test_foreign_keys_are_looked_at_again_behind_the_emptying(play: Playground) 
 
 
 @pytest.mark.parametrize("used", ["SELECT * FROM item", "UPDATE item SET label = 'x'"])
-def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
-    postgresql_play: Playground, monkeypatch: pytest.MonkeyPatch, used: str
-) -> None:
+def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(postgresql_play: Playground, used: str) -> None:
     """Nothing is changed then; whether a table is truncated, or its rows are deleted since others could point to it."""
-    monkeypatch.setattr(emptying, "PATIENCE", "100ms")
     play = postgresql_play
     play.item("one", 1)
     play.ran()
@@ -406,25 +404,48 @@ def test_a_table_that_somebody_uses_is_waited_for_and_not_for_ever(
         play.sql("CREATE SCHEMA other", "CREATE TABLE other.visit (id integer REFERENCES item)")
     with play.connection() as somebody:
         somebody.exec_driver_sql(used)
-        with pytest.raises(Locked, match="lock timeout"):
-            reset(play)
+        number = somebody.scalar(sa.text("SELECT pg_backend_pid()"))
+        begun = time.monotonic()
+        with play.seeder(lock_timeout=0.1) as seeder, pytest.raises(Locked, match="not done in time") as locked:
+            seeder.reset(confirmed=True)
+        assert time.monotonic() - begun < 30
+    message, hint = locked.value.message, locked.value.hint
+    assert "item" == locked.value.place.table
+    assert re.search(rf"'test' of \w+ \(pid {number}, idle in transaction since 20.*Z\) uses item", message)
+    assert "label" not in message
+    assert "Nothing was changed. Let them end their transactions, or wait longer with --lock-timeout SECONDS." == hint
     assert [1] == play.items()
 
 
-def test_numbers_that_somebody_holds_up_are_waited_for_and_not_for_ever(
-    mysql_play: Playground, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_that_somebody_holds_up_are_waited_for_and_not_for_ever(mysql_play: Playground) -> None:
     """The emptying stands then, which is told, and the next upgrade completes it."""
-    monkeypatch.setattr(rebuild, "PATIENCE", 1)
     mysql_play.seed("shop", SHOP)
     mysql_play.ran()
     with mysql_play.connection() as reader:
         reader.exec_driver_sql("SELECT * FROM city")
-        with pytest.raises(Locked, match="the tables are emptied, but their numbers cannot begin anew"):
-            reset(mysql_play)
+        number = reader.scalar(sa.text("SELECT CONNECTION_ID()"))
+        with mysql_play.seeder(lock_timeout=0.1) as seeder, pytest.raises(Locked, match="cannot begin anew") as locked:
+            seeder.reset(confirmed=True)
+    assert locked.value.message.startswith("the tables are emptied, but their numbers cannot begin anew: somebody uses")
+    assert "city" == locked.value.place.table
+    assert f"a transaction is open of root from localhost (connection {number}, idle for" in locked.value.message
     assert [] == mysql_play.rows("SELECT * FROM city")
     assert ["shop"] == mysql_play.ran()
     assert [(1,), (2,)] == mysql_play.rows("SELECT id FROM city ORDER BY id")
+
+
+def test_a_row_that_somebody_writes_is_waited_for_and_not_for_ever(mysql_play: Playground) -> None:
+    """Nothing is changed then, and the table is named."""
+    mysql_play.seed("shop", SHOP)
+    mysql_play.ran()
+    with mysql_play.connection() as writer:
+        writer.exec_driver_sql("UPDATE city SET name = 'x'")
+        said = "table city: somebody uses it, and was not done in time; a transaction is open of root from"
+        begun = time.monotonic()
+        with mysql_play.seeder(lock_timeout=0) as seeder, pytest.raises(Locked, match=said):
+            seeder.reset(confirmed=True)
+        assert time.monotonic() - begun < 30
+    assert [("x",), ("x",)] == mysql_play.rows("SELECT name FROM city")
 
 
 def test_a_sequence_that_a_kept_table_shares_goes_on(postgresql_play: Playground) -> None:

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tdm_seed import dialects
+from tdm_seed.dialects.rewinding import Touched
 from tdm_seed.engine import rewinding
 from tdm_seed.engine.reset import ResetResult
-from tdm_seed.errors import Protected, SchemaNotReady, UsageError
+from tdm_seed.errors import DriftError, Protected, SchemaNotReady, UsageError
 from tdm_seed.values import State, Way
 from tests.crash.shop import copied
 from tests.engine.conftest import playground
@@ -162,7 +163,9 @@ def test_a_changed_schema_is_not_gone_back_to_by_rows(keeping_play: Playground) 
         seeder.snapshot()
     play.sql("ALTER TABLE item ADD COLUMN more INTEGER")
     done = reset(play)
-    assert (Way.REBUILD, "the schema has changed since rows were kept") == (done.way, reasons(done)["rows"])
+    what = "table item is another one" if product(play) == "sqlite" else "column item.more is new"
+    said = f"the schema has changed since rows were kept: the {what}"
+    assert (Way.REBUILD, said) == (done.way, reasons(done)["rows"])
     assert reasons(done)["clone"].endswith("was saved, and would be set back")
     assert [(1, None), (2, None)] == play.rows("SELECT id, more FROM item ORDER BY id")
 
@@ -204,15 +207,43 @@ def test_what_a_reset_by_rows_would_undo_must_be_confirmed(keeping_play: Playgro
     play = keeping_play
     reset(play)
     with play.seeder() as seeder:
-        if product(play) != "sqlite":
-            assert not seeder.reset().changed
+        assert not seeder.reset().changed
         play.sql("DELETE FROM item")
-        with pytest.raises(Protected, match="a reset of the environment 'dev' must be confirmed, and was not"):
+        said = "a reset of the environment 'dev' must be confirmed, and was not, and somebody has written to item"
+        with pytest.raises(Protected, match=said):
             seeder.reset()
         assert [] == play.items()
-        assert Way.ROWS is seeder.plan_reset().way
+        assert (Way.ROWS, Touched(("item",))) == ((plan := seeder.plan_reset()).way, plan.touched)
         assert Way.ROWS is seeder.reset(confirmed=True).way
+        assert Touched() == seeder.plan_reset().touched
     assert [1, 2] == play.items()
+
+
+def test_what_somebody_has_written_is_not_saved_as_what_seeds_make(keeping_play: Playground) -> None:
+    """A clone would bring it back for seeded; behind a reset it is saved, also by a session that has just come."""
+    play = keeping_play
+    reset(play)
+    play.sql("DELETE FROM item", "INSERT INTO city (name, country_code) VALUES ('x', 'AT')")
+    with play.seeder() as seeder:
+        before = seeder.snapshots()
+        with pytest.raises(DriftError, match="somebody has written to city, item.* since it was seeded") as refused:
+            seeder.snapshot()
+        assert (4, before) == (refused.value.exit_code, seeder.snapshots())
+        assert "`tdm-seed reset` puts them back; then save them." == refused.value.hint
+        assert Way.ROWS is seeder.reset(confirmed=True).way
+    with play.seeder() as seeder:
+        assert seeder.snapshot().built
+    play.sql("DELETE FROM item")
+    assert Way.CLONE is reset(play, way=Way.CLONE).way
+    assert [1, 2] == play.items()
+
+
+def test_what_nobody_can_know_keeps_nothing_from_being_saved(play: Playground) -> None:
+    """Where no rows are kept, as behind ``upgrade``."""
+    play.ran()
+    play.sql("DELETE FROM item")
+    with play.seeder() as seeder:
+        assert seeder.snapshot().built
 
 
 def test_what_is_refused_keeps_what_is_kept(keeping_play: Playground) -> None:
@@ -355,7 +386,7 @@ def test_a_live_seeder_notices_that_somebody_else_was_there(keeping_play: Playgr
         assert [1, 2] == play.items()
         assert Way.ROWS is seeder.reset(confirmed=True).way
         play.sql("ALTER TABLE item ADD COLUMN more INTEGER")
-        assert "the schema has changed since rows were kept" == reasons(seeder.reset(confirmed=True))["rows"]
+        assert reasons(seeder.reset(confirmed=True))["rows"].startswith("the schema has changed since rows were kept: ")
         play.item("three", 3)
         play.ran()
         assert "no rows are kept" == reasons(seeder.reset(confirmed=True))["rows"]

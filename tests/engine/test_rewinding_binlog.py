@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,10 +18,10 @@ from hypothesis import strategies as st
 
 from tdm_seed.dialects.mysql import binlog, mark, places, rewind
 from tdm_seed.dialects.mysql.definitions import run
-from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
-from tdm_seed.errors import DatabaseError, Locked, Protected
+from tdm_seed.errors import DatabaseError, DriftError, Locked, Protected
 from tdm_seed.testing import servers
 from tdm_seed.values import Way
 from tests.engine.conftest import playground
@@ -167,6 +168,26 @@ def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewin
     assert before == play.history()
 
 
+def test_what_somebody_has_written_is_not_saved_as_what_seeds_make(bare: Playground, lean: Rewinds) -> None:
+    """Tables by the log, numbers by themselves; behind a reset it is saved, and what a save does is no write."""
+    does(bare, ["DELETE FROM item"])
+    does(bare, ["INSERT INTO city (name, country_code) VALUES ('x', 'ie')"], commits=False)
+    assert Touched(("item",), ("city",)) == rewinding.touched(lean.session, lean.kept)
+    with bare.seeder() as seeder:
+        said = "somebody has written to item and drawn numbers from city since it was seeded"
+        with pytest.raises(DriftError, match=said):
+            seeder.snapshot()
+        lean()
+        try:
+            assert [True, True] == [seeder.snapshot(again=True).built for _ in range(2)]
+        finally:
+            seeder.prune(keep=0, everywhere=True)
+            store = seeder._session.store()
+            for each in store.snapshots():
+                store.drop(each)
+    assert Touched() == rewinding.touched(lean.session, lean.kept)
+
+
 def test_only_the_tables_that_were_written_are_touched(play: Playground, back: Rewinds) -> None:
     """And those that a foreign key may have changed with them; rows that are as they were stay, and none is counted."""
     does(play, ["INSERT INTO person (name) VALUES ('x'), ('y')", "UPDATE country SET name = 'x' WHERE code = 'de'"])
@@ -307,6 +328,20 @@ def test_a_table_is_put_back_however_somebody_has_emptied_it(play: Playground, b
         assert before == state(play), statement
 
 
+def test_rows_are_kept_when_those_who_write_them_are_done(bare: Playground) -> None:
+    """And no later than was asked for."""
+    bare.ran()
+    with Session(bare.environment(), 0.1, Progress()) as session:
+        with bare.connection() as other:
+            other.exec_driver_sql("UPDATE item SET label = 'x'")
+            begun = time.monotonic()
+            with session.lock() as lock, pytest.raises(Locked):
+                rewinding.prepare(session, lock, "key")
+            assert time.monotonic() - begun < 30
+        with session.lock() as lock:
+            assert rewinding.prepare(session, lock, "key") == rewinding.find(session)
+
+
 def test_a_table_that_was_made_anew_is_put_back_or_refused(bare: Playground, lean: Rewinds) -> None:
     """Where it is as it was; nothing was changed where it is not."""
     bare.sql("DROP TABLE item", "CREATE TABLE item (id int PRIMARY KEY, label varchar(200))")
@@ -315,6 +350,14 @@ def test_a_table_that_was_made_anew_is_put_back_or_refused(bare: Playground, lea
     with pytest.raises(rewinding.Stale, match="the schema has changed since rows were kept"):
         lean()
     assert [] == bare.rows("SELECT * FROM city")
+
+
+def test_what_has_changed_of_the_schema_is_named(bare: Playground, lean: Rewinds) -> None:
+    """Tables that are gone, and columns."""
+    assert lean.kept == rewinding.look(lean.session, "key")
+    bare.sql("DROP TABLE loose", "ALTER TABLE item ADD COLUMN more int, MODIFY id bigint", "CREATE TABLE later (n int)")
+    said = "the column item.id is of another type, the column item.more is new, the table loose is gone"
+    assert f"the schema has changed since rows were kept: {said}" == rewinding.look(lean.session, "key")
 
 
 def test_other_connections_stay_open(bare: Playground, lean: Rewinds) -> None:
@@ -331,15 +374,18 @@ def test_other_connections_stay_open(bare: Playground, lean: Rewinds) -> None:
 
 
 def test_a_row_that_is_being_written_is_waited_for(bare: Playground, lean: Rewinds) -> None:
-    """At most as long as the server's limit; then nothing was changed, and the next attempt does it all."""
+    """At most as long as another runner; then nothing was changed, and the next attempt does it all."""
     does(bare, ["DELETE FROM city", "INSERT INTO item VALUES (2, 'x')"])
     engine = lean.session.dialect.engine(lean.session.url, "the application")
-    lean.session.connection.exec_driver_sql("SET SESSION innodb_lock_wait_timeout = 1")
-    lean.session.connection.commit()
+    lean.session.lock_timeout = 1
     with engine.connect() as other:
         other.exec_driver_sql("UPDATE item SET label = 'mine' WHERE id = 2")
-        with pytest.raises(Locked):
+        number = other.scalar(sa.text("SELECT CONNECTION_ID()"))
+        said = rf"one of item, city, and was not done in time; a transaction is open of .* \(connection {number}, idle"
+        begun = time.monotonic()
+        with pytest.raises(Locked, match=said):
             lean()
+        assert time.monotonic() - begun < 30
         assert [1, 2] == bare.items()
         other.commit()
         assert {"city": (0, 0, 1), "item": (1, 0, 0)} == counted(lean())

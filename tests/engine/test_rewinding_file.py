@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tdm_seed.dialects.rewinding import Rewound
-from tdm_seed.dialects.sqlite import rewind
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked
@@ -122,6 +121,63 @@ def test_nothing_is_done_where_nothing_was_written(sqlite_play: Playground) -> N
             assert [True, False] == [bool(other()) for _ in range(2)]
 
 
+@pytest.mark.parametrize(
+    ("statements", "tables", "sequences"),
+    [
+        (["INSERT INTO item VALUES (2, 'x')", "DELETE FROM item WHERE id = 2"], [], []),
+        (["DELETE FROM item"], ["item"], []),
+        (["DELETE FROM loose", "INSERT INTO loose SELECT 99.0"], ["loose"], []),
+        (["UPDATE country SET name = upper(name)"], ["country"], []),
+        (["INSERT INTO numbered (word) VALUES ('c')", "DELETE FROM numbered WHERE word = 'c'"], [], ["numbered"]),
+        (["""UPDATE "od""d t:x.y" SET "A b" = upper("A b") """], ['od"d t:x.y'], []),
+        (["""DELETE FROM "od""d t:x.y" WHERE n = 1"""], ['od"d t:x.y'], []),
+        (["INSERT INTO felt VALUES (1)"], ["felt"], []),
+        (["VACUUM"], [], []),
+    ],
+)
+def test_who_has_just_come_can_compare_the_file(
+    play: Playground, statements: list[str], tables: list[str], sequences: list[str]
+) -> None:
+    """Row by row, as bytes and with types; a file that is found like the copy is not put back."""
+    play.sql(
+        'CREATE TABLE "od""d t:x.y" ("A b" TEXT COLLATE NOCASE, n, up AS (n + 1), PRIMARY KEY ("A b", n)) WITHOUT ROWID',
+        """INSERT INTO "od""d t:x.y" VALUES ('an', 1), ('bc', 2)""",
+        "CREATE TABLE felt (rowid TEXT)",
+        "INSERT INTO felt VALUES (1), (1)",
+        "CREATE VIRTUAL TABLE found USING fts4(word)",
+        "INSERT INTO found VALUES ('some words')",
+    )
+    with kept(play) as back:
+        back()
+        with sqlite3.connect(play.url.removeprefix("sqlite:///"), isolation_level=None) as other:
+            for statement in statements:
+                other.execute(statement)
+        other.close()
+        with again(play, back) as came:
+            found = rewinding.touched(came.session, back.kept)
+            assert Touched(tuple(tables), tuple(sequences)) == found
+            assert bool(found) == bool(came())
+
+
+def test_who_has_just_come_says_nothing_of_what_cannot_be_compared(sqlite_play: Playground) -> None:
+    """Such as a table whose columns have taken all names that rows have; going back makes it known."""
+    sqlite_play.sql("CREATE TABLE taken (rowid, _rowid_ TEXT, oid)")
+    sqlite_play.item("one", 1)
+    with kept(sqlite_play) as back, again(sqlite_play, back) as came:
+        does(sqlite_play, ["DELETE FROM item"])
+        assert rewinding.touched(came.session, back.kept) is None
+        assert came()
+        assert Touched() == rewinding.touched(came.session, back.kept)
+
+
+def test_what_has_changed_of_the_schema_is_named(play: Playground, back: Rewinds) -> None:
+    """Whatever is new, gone or another one."""
+    assert back.kept == rewinding.look(back.session, "key")
+    play.sql("ALTER TABLE item ADD COLUMN more", "CREATE INDEX by_label ON item (label)", "DROP TRIGGER noted")
+    said = "the table item is another one, the index by_label is new, the trigger noted is gone"
+    assert f"the schema has changed since rows were kept: {said}" == rewinding.look(back.session, "key")
+
+
 def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:
     """They read what is there now, and write on."""
     with sqlite3.connect(play.url.removeprefix("sqlite:///")) as other:
@@ -136,18 +192,16 @@ def test_other_connections_stay_open(play: Playground, back: Rewinds) -> None:
     other.close()
 
 
-def test_whoever_reads_for_too_long_is_told_and_nothing_was_changed(
-    sqlite_play: Playground, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_reads_for_too_long_is_told_and_nothing_was_changed(sqlite_play: Playground) -> None:
     """A reader keeps the file from being written; without it, going back works as ever."""
-    monkeypatch.setattr(rewind, "PATIENCE", 0.0)
     sqlite_play.item("one", 1)
     sqlite_play.url += "?timeout=0.1"
     with kept(sqlite_play) as back:
+        back.session.lock_timeout = 0
         does(sqlite_play, ["DELETE FROM item"])
         with sqlite_play.connection() as reader:
             reader.exec_driver_sql("SELECT * FROM country").fetchall()
-            with pytest.raises(Locked):
+            with pytest.raises(Locked, match="somebody reads or writes the database, and was not done in time"):
                 back()
         assert [] == sqlite_play.items()
         back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tdm_seed.dialects.rewinding import Rewound
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked, Protected
@@ -101,6 +102,19 @@ def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewin
     assert len(asked) <= 6
 
 
+def test_what_was_written_can_be_named(play: Playground, back: Rewinds) -> None:
+    """Sequences, too, which a rolled-back insert moves; and tables whose triggers were off."""
+    assert Touched() == rewinding.touched(back.session, back.kept)
+    does(play, ["INSERT INTO hen (egg) VALUES (1)"], commits=False)
+    assert Touched((), ("public.hen_id_seq",)) == (found := rewinding.touched(back.session, back.kept))
+    assert "somebody has drawn numbers from public.hen_id_seq" == str(found)
+    does(play, ["DELETE FROM item", "ALTER TABLE felt DISABLE TRIGGER ALL", "ALTER TABLE felt ENABLE TRIGGER ALL"])
+    found = rewinding.touched(back.session, back.kept)
+    assert "somebody has written to felt, item and drawn numbers from public.hen_id_seq" == str(found)
+    back()
+    assert Touched() == rewinding.touched(back.session, back.kept)
+
+
 def test_only_the_rows_that_were_written_are_touched(play: Playground, back: Rewinds) -> None:
     """And they are counted, with the sequences that have moved and the views that were computed anew."""
     does(play, ["INSERT INTO person (name) VALUES ('x'), ('y')"])
@@ -186,6 +200,31 @@ def test_a_table_that_was_made_anew_is_not_put_back(play: Playground, back: Rewi
         back()
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE item ADD COLUMN more integer", ": the column item.more is new"),
+        ("ALTER TABLE \"od\"\"d %t:x.y\" RENAME COLUMN \"a.b\" TO c", ': the column od"d %t:x.y."a.b" is gone, '
+         'the column od"d %t:x.y.c is new'),
+        ("CREATE TABLE later (id serial)", ": the table later is new, the sequence later_id_seq is new"),
+        ("DROP TABLE loose; DROP SEQUENCE free", ": the table loose is gone, the sequence public.free is gone"),
+        ("CREATE INDEX by_label ON item (label)", ": the index by_label is new"),
+        ("CREATE VIEW seen AS SELECT 1 AS n", ": the view seen is new"),
+        ("CREATE FUNCTION one() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+         "CREATE TRIGGER once AFTER INSERT ON item EXECUTE FUNCTION one()",
+         ": the function one is new, the trigger once on item is new"),
+        ("ALTER TABLE item ALTER COLUMN label SET NOT NULL", ""),
+    ],
+)  # fmt: skip
+def test_what_has_changed_of_the_schema_is_named(play: Playground, back: Rewinds, statement: str, said: str) -> None:
+    """What is new or gone; of what was only altered, columns."""
+    does(play, ["DELETE FROM city", "INSERT INTO hen (egg) VALUES (1)"])
+    back()
+    assert back.kept == rewinding.look(back.session, "key")
+    play.sql(statement)
+    assert f"the schema has changed since rows were kept{said}" == rewinding.look(back.session, "key")
+
+
 def test_the_tools_own_schema_is_nowhere_to_be_seen(play: Playground, back: Rewinds) -> None:
     """Neither in digests nor where all tables are listed; and it goes without a trace."""
     assert [] == [table for table in back.session.tables() if table[0] is not None]
@@ -217,11 +256,40 @@ def test_an_open_transaction_on_a_table_that_was_written_is_waited_for(play: Pla
     with again(play, back) as impatient, engine.connect() as other:
         other.exec_driver_sql("UPDATE city SET name = 'x'")
         other.exec_driver_sql("INSERT INTO item VALUES (7)")
-        with pytest.raises(Locked):
+        with pytest.raises(Locked, match="raise the lock_timeout of the role"):
             impatient()
         assert [] == play.items()
         other.commit()
         assert {"city": (0, 0, 1), "item": (1, 0, 1)} == counted(impatient())
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("used", "table"),
+    [
+        ("UPDATE city SET name = 'x'", "city"),
+        ("SELECT * FROM person WHERE id = 1 FOR UPDATE", "person"),
+        ("SELECT * FROM headcount", "headcount"),
+    ],
+)
+def test_who_is_in_the_way_is_named(play: Playground, back: Rewinds, used: str, table: str) -> None:
+    """With the table, and never with a query; waited for as long as for another runner."""
+    does(play, ["DELETE FROM city", "UPDATE person SET name = 'x' WHERE id = 1"])
+    engine = back.session.dialect.engine(back.session.url, "the application")
+    back.session.lock_timeout = 0.1
+    with engine.connect() as other, engine.connect() as reader:
+        reader.exec_driver_sql("SELECT * FROM person, city, loose")
+        other.exec_driver_sql(used)
+        number = other.scalar(sa.text("SELECT pg_backend_pid()"))
+        said = rf": 'the application' of \w+ \(pid {number}, idle in transaction since \S+\) uses "
+        begun = time.monotonic()
+        with pytest.raises(Locked, match=said) as locked:
+            back()
+        assert time.monotonic() - begun < 30
+        assert (6, table) == (locked.value.exit_code, locked.value.place.table)
+        assert 1 == locked.value.message.count("the application")
+        other.rollback()
+        assert {"city", "person"} <= counted(back()).keys()
     engine.dispose()
 
 
@@ -310,6 +378,20 @@ def test_whoever_dies_has_put_everything_back_or_nothing(play: Playground, back:
     assert (seeded if point == "after commit" else written) == state(play)
     back()
     assert seeded == state(play)
+
+
+def test_rows_are_kept_when_those_who_write_them_are_done(play: Playground) -> None:
+    """And no later than was asked for."""
+    play.ran()
+    with Session(play.environment(), 0.1, Progress()) as session:
+        with play.connection() as other:
+            other.exec_driver_sql("UPDATE item SET label = 'x'")
+            begun = time.monotonic()
+            with session.lock() as lock, pytest.raises(Locked):
+                rewinding.prepare(session, lock, "key")
+            assert time.monotonic() - begun < 30
+        with session.lock() as lock:
+            assert rewinding.prepare(session, lock, "key") == rewinding.find(session)
 
 
 @pytest.mark.parametrize("point", ["before commit", "after commit"])

@@ -17,7 +17,7 @@ from tdm_seed.dialects import orphans
 from tdm_seed.dialects.appending import Down, Plainly, Taken
 from tdm_seed.dialects.base import Dialect, HeldLock
 from tdm_seed.dialects.failed import StatementFailed
-from tdm_seed.dialects.mysql import checks, insert, local_infile, lock, rebuild, reflected
+from tdm_seed.dialects.mysql import checks, holders, insert, local_infile, lock, rebuild, reflected
 from tdm_seed.dialects.mysql import columns as columnar
 from tdm_seed.dialects.mysql.copies import RESTORING, Copies
 from tdm_seed.dialects.mysql.errors import translate
@@ -281,10 +281,21 @@ class MySQL(Rewinds, Dialect, Copies):
         """Give the AUTO_INCREMENT column."""
         return next((column for column in table.columns if column.autoincrement is True), None)
 
+    @contextmanager
+    def emptying(self, connection: Connection, patience: float) -> Iterator[None]:
+        """Wait no longer, for rows and for tables."""
+        with super().emptying(connection, patience), rebuild.waiting(connection, holders.limit(patience)):
+            yield
+
+    def delete_all(self, connection: Connection, table: sa.TableClause) -> None:
+        """Say who may be in the way where that is waited for in vain."""
+        with holders.told(connection, [table.name]):
+            super().delete_all(connection, table)
+
     def restart_identity(self, connection: Connection, table: sa.Table, going_on: Collection[str]) -> None:
         """Set AUTO_INCREMENT back, which commits. InnoDB makes of 1 what follows the largest number in use."""
         named = connection.dialect.identifier_preparer.format_table(table)
-        with rebuild.waiting(connection, rebuild.PATIENCE):
+        with holders.told(connection, [table.name]):
             connection.exec_driver_sql(f"ALTER TABLE {named} AUTO_INCREMENT = 1")
 
     def raw(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:

@@ -30,8 +30,9 @@ _WORD: Final = r"(`(?:[^`]|``)+`|[\w$]+)"
 _NAME: Final = rf"{_WORD}(?:\s*\.\s*{_WORD})?"
 _MADE: Final = re.compile(rf"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
 _EMPTIED: Final = re.compile(
-    rf"(?:TRUNCATE(?:\s+TABLE)?|DROP\s+TABLE(?:\s+IF\s+EXISTS)?)\s+{_NAME}\s*(?:/\*.*)?$", re.I
+    rf"(?:TRUNCATE(?:\s+TABLE)?|DROP\s+TABLE(?:\s+IF\s+EXISTS)?)\s+({_NAME}(?:\s*,\s*{_NAME})*)\s*(?:/\*.*)?$", re.I
 )
+_EACH: Final = re.compile(_NAME)
 _NUMBERED: Final = re.compile(rf"ALTER\s+TABLE\s+{_NAME}\s+AUTO_INCREMENT\s*=?\s*\d+\s*$", re.IGNORECASE)
 _BOUND_WORDS: Final = re.compile(r"(BEGIN|COMMIT|ROLLBACK)\b(?! TO)", re.IGNORECASE)
 _CALM_WORDS: Final = re.compile(
@@ -127,8 +128,9 @@ class _Reading:
             return
         emptied = _EMPTIED.match(text)
         self.defined = self.defined or emptied is None or text[:4].upper() == "DROP"
-        if found := emptied or (None if filled else _MADE.match(text)):
-            self.group |= {_named(found, used)} & {*self.watched.tables}
+        named = _EACH.finditer(emptied[1]) if emptied else filter(None, [None if filled else _MADE.match(text)])
+        if names := {_named(each, used) for each in named}:
+            self.group |= names & {*self.watched.tables}
         elif not _BESIDE_TABLES.match(text):
             self.group |= {*self.watched.tables}
 

@@ -139,13 +139,14 @@ def build(connection: Connection, downs: Sequence[Down]) -> None:
 
 @contextmanager
 def waiting(connection: Connection, seconds: int) -> Iterator[None]:
-    """Let statements that change a table wait so long for those who use it."""
-    _run(connection, f"SET @tdm_seed_wait = @@lock_wait_timeout, lock_wait_timeout = {seconds}")
+    """Let statements that change a table or its rows wait so long for those who use them."""
+    names = ("lock_wait_timeout", "innodb_lock_wait_timeout")
+    _run(connection, "SET " + ", ".join(f"@tdm_seed_{name} = @@{name}, {name} = {seconds}" for name in names))
     try:
         yield
     finally:
         if not connection.invalidated:
-            _run(connection, "SET lock_wait_timeout = @tdm_seed_wait")
+            _run(connection, "SET " + ", ".join(f"{name} = @tdm_seed_{name}" for name in names))
 
 
 def _going(connection: Connection, table: sa.Table, scheme: _Scheme, *, empty: bool) -> list[_Part]:

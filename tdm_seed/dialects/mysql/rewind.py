@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects import orphans
-from tdm_seed.dialects.mysql import binlog, mark, places
+from tdm_seed.dialects.mysql import binlog, holders, mark, places
 from tdm_seed.dialects.mysql.binlog import Anchor, Position, Watched, ask
 from tdm_seed.dialects.mysql.definitions import quoted
 from tdm_seed.dialects.mysql.lenience import leniently
 from tdm_seed.dialects.mysql.places import Place
-from tdm_seed.dialects.rewinding import Kept, PutBack, Rewound
+from tdm_seed.dialects.rewinding import Kept, PutBack, Rewound, Touched
 from tdm_seed.errors import DatabaseError, Locked, Protected
 
 #: Where a connection notes what was found written before the lock of the run was taken.
@@ -107,6 +107,14 @@ def look(connection: Connection) -> Found:
     return Found(found.content, frozenset(tables), tuple(sorted(moved)), end, defined)
 
 
+def named(connection: Connection, found: Found) -> Touched | None:
+    """Name what was found written; None where nobody can tell."""
+    if found.lost:
+        return None
+    tables = sorted(place.name for place in _places(connection, mark.beside(connection), found.tables))
+    return Touched(tuple(tables), tuple(table for table, _ in found.moved))
+
+
 def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
     """Put back what was written.
 
@@ -160,7 +168,8 @@ def renumber(connection: Connection) -> None:
     if moves is not None and moves.numbers:
         moves.reached("before numbers")
         statements = [f"ALTER TABLE {quoted(table)} AUTO_INCREMENT = {counter}" for table, counter in moves.numbers]
-        leniently(connection, statements)
+        with holders.told(connection, [table for table, _ in moves.numbers]):
+            leniently(connection, statements)
         moves.reached("after numbers")
 
 
@@ -195,7 +204,8 @@ def _put_back(
     statements = [statement for place in chosen for statement in (place.removing(name), place.adding(name))]
     if found.position is not None:
         statements.append(mark.advancing(name, found.position))
-    done = leniently(connection, [*statements, binlog.here(connection)])
+    with holders.told(connection, [place.name for place in chosen]):
+        done = leniently(connection, [*statements, binlog.here(connection)])
     counts = {
         place.number: PutBack(place.name, done[2 * at][0], inserted=done[2 * at + 1][0])
         for at, place in enumerate(chosen)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.mysql import hindrances, keeping, lock, rewind
-from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Transactions
+from tdm_seed.dialects.mysql import altered, hindrances, holders, keeping, lock, rewind
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
 
@@ -19,9 +19,10 @@ class Rewinds(Rewinding):
         """Name what the server, this user, or the tables lack."""
         return hindrances.hindrance(connection, scope)
 
-    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
-        """Copy all rows beside; whoever writes a table is waited for, at most a minute."""
-        keeping.keep(connection, scope, content)
+    def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
+        """Copy all rows beside."""
+        with holders.patient(connection, patience):
+            keeping.keep(connection, scope, content)
 
     def kept(self, connection: Connection) -> Kept | None:
         """Read what is kept, unless the binlog since then is gone."""
@@ -37,6 +38,14 @@ class Rewinds(Rewinding):
         found = connection.info[rewind.FOUND] = rewind.look(connection)
         return bool(found)
 
+    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Name the tables that the binlog tells of, and those whose numbers have moved."""
+        return rewind.named(connection, rewind.look(connection))
+
+    def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Compare tables and columns."""
+        return altered.altered(connection)
+
     def defined(self, connection: Connection) -> bool:
         """Look whether the binlog that ``written`` has read tells of any such statement; ``rewind`` looks by itself."""
         found: rewind.Found | None = connection.info.get(rewind.FOUND)
@@ -47,9 +56,10 @@ class Rewinds(Rewinding):
         """Set numbers back behind the transaction, since that commits, and let others run."""
         connection.info.pop(rewind.MOVES, None)
         try:
-            with self.transaction(connection, write=True):
-                yield
-            rewind.renumber(connection)
+            with holders.patient(connection, claim.timeout):
+                with self.transaction(connection, write=True):
+                    yield
+                rewind.renumber(connection)
         finally:
             lock.let_go(connection)
 

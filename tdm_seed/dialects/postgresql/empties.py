@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.emptying import Emptying
-from tdm_seed.dialects.postgresql import constraints, emptying, identity, rewind, views
+from tdm_seed.dialects.postgresql import constraints, emptying, holders, identity, rewind, views
 from tdm_seed.dialects.postgresql.places import SCHEMA
 
 _NAME: Final = "postgresql"
@@ -38,12 +38,12 @@ class Empties(Emptying):
     """TRUNCATE where that is allowed; sequences begin anew whoever owns them, if only we may use them."""
 
     @contextmanager
-    def emptying(self: _Whole, connection: Connection) -> Iterator[None]:
-        """Wait at most a minute for whoever uses a table; move other roles' sequences with a commit that is sure."""
+    def emptying(self: _Whole, connection: Connection, patience: float) -> Iterator[None]:
+        """Wait no longer, unless the role has a limit of its own; move others' sequences with a commit that is sure."""
         connection.info.pop(rewind.MOVES, None)
         with self.transaction(connection, write=True):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            emptying.be_impatient(connection)
+            emptying.be_impatient(connection, patience)
             yield
             if connection.info.get(rewind.MOVES):
                 self.settle(connection)
@@ -53,11 +53,12 @@ class Empties(Emptying):
         self: _Whole, connection: Connection, tables: Sequence[sa.TableClause], spare: Sequence[sa.TableClause]
     ) -> None:
         """TRUNCATE them all in one statement, without CASCADE, or else DELETE."""
-        if emptying.truncate(connection, tables, spare):
-            return
-        with self.loosened(connection, tables):
-            for table in tables:
-                self.delete_all(connection, table)
+        with holders.told(connection, lambda other: emptying.numbers(other, [*tables, *spare]), readers=True):
+            if emptying.truncate(connection, tables, spare):
+                return
+            with self.loosened(connection, tables):
+                for table in tables:
+                    self.delete_all(connection, table)
 
     @contextmanager
     def loosened(self: _Whole, connection: Connection, tables: Sequence[sa.TableClause]) -> Iterator[None]:
@@ -109,6 +110,8 @@ class Empties(Emptying):
         """Give a value of any type as text, which the column's type reads back."""
         return sa.cast(column, sa.Text)
 
-    def refresh_views(self, connection: Connection, tables: Sequence[sa.TableClause]) -> Mapping[str, str]:
+    def refresh_views(
+        self, connection: Connection, tables: Sequence[sa.TableClause], patience: float
+    ) -> Mapping[str, str]:
         """Compute materialised views anew that hold rows, of any schema, each behind those that it is made of."""
-        return views.refresh(connection, tables)
+        return views.refresh(connection, tables, patience)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -28,9 +29,8 @@ _START = sa.text(
     "SELECT NOT pg_has_role(c.relowner, 'USAGE') AND has_sequence_privilege(c.oid, 'UPDATE') AS lent, s.seqstart "
     "FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid WHERE c.oid = CAST(:name AS regclass)"
 )
-#: How long a reset waits for those who use a table, where nobody has set a limit: whoever idles in a transaction would
-#: otherwise hold us for good, and everybody who comes after us.
-PATIENCE = "60s"
+#: Milliseconds that the server takes for a limit at most; 0 would be none.
+_LONGEST: Final = 2**31 - 1
 _LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
 _OF_OTHERS = sa.text(
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -86,9 +86,13 @@ def of_others(connection: Connection, schema: str | None) -> list[str]:
     return list(connection.scalars(_OF_OTHERS, {"schema": schema}))
 
 
-def be_impatient(connection: Connection) -> None:
-    """Let no statement of this transaction wait for ever."""
-    connection.execute(_LIMIT, {"limit": PATIENCE})
+def be_impatient(connection: Connection, seconds: float) -> None:
+    """Let no statement of this transaction wait longer, unless the role or the database has a limit of its own.
+
+    Whoever idles in a transaction would otherwise hold us for good, and everybody who comes after us.
+    """
+    milliseconds = max(1, int(min(seconds * 1000, _LONGEST)))
+    connection.execute(_LIMIT, {"limit": f"{milliseconds}ms"})
 
 
 def see_all(connection: Connection) -> None:

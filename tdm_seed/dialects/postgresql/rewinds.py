@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql import emptying, keeping, lock, marks, rewind
-from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Transactions
+from tdm_seed.dialects.postgresql import altered, emptying, holders, keeping, lock, marks, rewind, touching
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
 
@@ -19,9 +19,9 @@ class Rewinds(Rewinding):
         """Name what belongs to another role, or what the tables have that cannot be put back row by row."""
         return keeping.hindrance(connection, scope)
 
-    def keep(self, connection: Connection, scope: Scope, content: Kept) -> None:
-        """Copy all rows in the database itself; whoever uses a table is waited for, at most a minute."""
-        emptying.be_impatient(connection)
+    def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
+        """Copy all rows in the database itself."""
+        emptying.be_impatient(connection, patience)
         keeping.keep(connection, scope, content)
 
     def kept(self, connection: Connection) -> Kept | None:
@@ -41,6 +41,14 @@ class Rewinds(Rewinding):
         """Tell by the snapshot in which marks were looked for: every transaction that writes makes it another one."""
         return connection.info.get(marks.MOMENT)
 
+    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Give the marks and the moved sequences their names."""
+        return touching.named(connection, marks.written(connection))
+
+    def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Compare tables, sequences and columns, and name what has a later number."""
+        return altered.altered(connection, own)
+
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
         """See what others have committed before their tables are locked, and wait for nobody for ever."""
@@ -53,8 +61,9 @@ class Rewinds(Rewinding):
     def hold(self, connection: Connection, claim: Claim) -> None:
         """Take the run's lock in the transaction itself, which spares a second connection."""
         lock.take(connection, claim)
-        emptying.be_impatient(connection)
+        emptying.be_impatient(connection, claim.timeout)
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
         """Put back the rows whose keys were noted, and all sequences that have moved."""
-        return rewind.run(connection, reached)
+        with holders.told(connection, touching.members, readers=False):
+            return rewind.run(connection, reached)

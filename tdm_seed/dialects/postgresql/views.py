@@ -63,12 +63,12 @@ def over(connection: Connection, numbers: Mapping[int, int]) -> list[View]:
     ]
 
 
-def refresh(connection: Connection, tables: Sequence[sa.TableClause]) -> dict[str, str]:
+def refresh(connection: Connection, tables: Sequence[sa.TableClause], patience: float) -> dict[str, str]:
     """Compute those over these tables anew that hold rows, and give those that stay as they were, with the reason.
 
-    Readers of one are waited for, at most a minute.
+    Readers of one are waited for, so many seconds at most unless the role has a limit of its own.
     """
-    emptying.be_impatient(connection)
+    emptying.be_impatient(connection, patience)
     left: dict[str, str] = {}
     for view in over(connection, {number: number for number in emptying.numbers(connection, tables)}):
         if not view.filled:

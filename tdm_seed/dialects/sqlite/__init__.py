@@ -286,7 +286,7 @@ class SQLite(Deferred, Rewinds, Dialect, Copies):
         return None
 
     @contextmanager
-    def emptying(self, connection: Connection) -> Iterator[None]:
+    def emptying(self, connection: Connection, patience: float) -> Iterator[None]:
         """Switch foreign keys off before the transaction begins, since inside one nothing can.
 
         A RESTRICT is looked at at once, also where keys are deferred, and with foreign keys on a DELETE of all rows
@@ -296,7 +296,7 @@ class SQLite(Deferred, Rewinds, Dialect, Copies):
         driver = driver_of(connection)
         driver.execute("PRAGMA foreign_keys=OFF")
         try:
-            with super().emptying(connection):
+            with super().emptying(connection, patience):
                 yield
         finally:
             driver.execute("PRAGMA foreign_keys=ON")

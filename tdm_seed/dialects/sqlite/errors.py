@@ -21,7 +21,8 @@ def translate(error: sqlite3.Error, path: Path | None) -> TdmSeedError:
     if found := _CONSTRAINT.search(text):
         return _constraint(found[1], found[2])
     if "locked" in text or "busy" in text:
-        return Locked("another program is writing to the SQLite file", hint="Let it finish, then try again.")
+        hint = "Let it finish, then try again; or wait longer with ?timeout=SECONDS behind the URL."
+        return Locked("another program is writing to the SQLite file", hint=hint)
     if "unable to open database file" in text:
         return DatabaseError(
             "the database file cannot be opened",

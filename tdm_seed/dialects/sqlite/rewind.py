@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy.engine import URL, Connection
 
-from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope
+from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched
+from tdm_seed.dialects.sqlite import comparing
 from tdm_seed.dialects.sqlite.deferred import driver_of
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
@@ -27,8 +28,8 @@ _BESIDE: Final = ("-journal", "-wal", "-shm")
 _LIKE: Final = "tdm_seed_like_copy"
 #: Where a connection notes what is another one once anybody has committed.
 _MOMENT: Final = "tdm_seed_moment"
-#: How long whoever reads the file is waited for.
-PATIENCE: Final = 60.0
+#: Where a connection notes how many seconds whoever reads the file is waited for.
+_PATIENCE: Final = "tdm_seed_patience"
 
 
 def _copy(path: Path, kept: Kept) -> Path:
@@ -117,7 +118,7 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
         logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         if not logged:
             driver.execute("PRAGMA locking_mode=EXCLUSIVE")
-        copy.backup(driver, progress=_Impatient(PATIENCE), sleep=0.01)
+        copy.backup(driver, progress=_Impatient(connection.info[_PATIENCE]), sleep=0.01)
     driver.execute("BEGIN IMMEDIATE")
     if logged:
         connection.info.pop(_MOMENT)
@@ -130,6 +131,17 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
 def written(connection: Connection) -> bool:
     """Tell whether somebody has written since the file was like the copy, as far as this connection knows."""
     return connection.info.get(_LIKE) != _version(driver_of(connection))
+
+
+def touched(connection: Connection, path: Path, own: Collection[str]) -> Touched | None:
+    """Compare the file with its copy, unless it is known to be like it; then it is known to be."""
+    if not written(connection):
+        return Touched()
+    version, copy = _version(driver_of(connection)), next(iter(copies(path)), None)
+    found = None if copy is None else comparing.compare(path, copy, own)
+    if found is not None and not found:
+        connection.info[_LIKE] = version
+    return found
 
 
 def unlock(connection: Connection) -> None:
@@ -153,7 +165,10 @@ class _Impatient:
 
     def __call__(self, status: int, remaining: int, total: int) -> None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > self._end:
-            raise Locked("the database is locked: somebody reads or writes it", hint="Run the command again.")
+            raise Locked(
+                "somebody reads or writes the database, and was not done in time",
+                hint="Nothing was changed. Let them end their transaction, or wait longer with --lock-timeout SECONDS.",
+            )
 
 
 class _Needs(Protocol):
@@ -177,7 +192,7 @@ class Rewinds(Rewinding):
             return f"the manifest keeps {scope.staying[0]}, and the file goes back as a whole"
         return None
 
-    def keep(self: _Needs, connection: Connection, scope: Scope, content: Kept) -> None:
+    def keep(self: _Needs, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
         """Copy the file to one beside it."""
         if path := self.file(connection.engine.url):
             keep(connection, path, content)
@@ -204,10 +219,22 @@ class Rewinds(Rewinding):
         """Tell by the versions of the file and its schema, and how many rows this connection itself has changed."""
         return connection.info.get(_MOMENT)
 
+    def touched(self: _Needs, connection: Connection, own: Collection[str]) -> Touched | None:
+        """Compare the file with its copy."""
+        path = self.file(connection.engine.url)
+        return None if path is None else touched(connection, path, own)
+
+    def altered(self: _Needs, connection: Connection, own: Collection[str]) -> Sequence[str]:
+        """Compare the statements that made everything with those in the copy."""
+        path = self.file(connection.engine.url)
+        copy = None if path is None else next(iter(copies(path)), None)
+        return [] if path is None or copy is None else comparing.altered(path, copy, own)
+
     @contextmanager
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
         """Lock others out as every run does."""
         with self.lock(connection, claim):
+            connection.info[_PATIENCE] = claim.timeout
             try:
                 with self.transaction(connection, write=True):
                     yield

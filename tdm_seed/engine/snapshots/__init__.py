@@ -28,6 +28,7 @@ class Snapshotting:
 
         Raises:
             UsageError: there are no snapshots on this database; or its rows are not what the key says.
+            DriftError: files and history disagree, or somebody has written since rows were kept.
             Protected: as ``reset``.
             Locked: others are connected, and are named.
         """

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed import faking
 from tdm_seed.dialects.snapshots import Mark, Snapshot, Store, name_of
-from tdm_seed.engine import reset_rules
+from tdm_seed.engine import reset_rules, rewinding
 from tdm_seed.engine.clock import clock
 from tdm_seed.engine.session import Session
 from tdm_seed.engine.snapshots.key import Key
@@ -79,7 +79,7 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
     Raises:
         Protected: as a reset, since a snapshot is there to be gone back to.
         SchemaNotReady: there are migrations that have not run.
-        DriftError: files and history disagree.
+        DriftError: files and history disagree, or somebody has written since rows were kept.
         UsageError: seeds are pending, or were applied with other volumes, another random seed, clock, locale,
             Faker or tdm-seed.
     """
@@ -100,6 +100,12 @@ def refuse(session: Session, plan: Plan, key: Key, entries: Sequence[Applied], h
                 seed=name,
                 hint="`tdm-seed reset` makes them; then save them. Or say what was said then.",
             )
+    kept = rewinding.find(session)
+    if kept is not None and (found := rewinding.touched(session, kept)):
+        raise DriftError(
+            f"{found} since it was seeded, so the rows are not those that the seeds make",
+            hint="`tdm-seed reset` puts them back; then save them.",
+        )
 
 
 def _refuse_old(session: Session, heads: tuple[str, ...]) -> None:
