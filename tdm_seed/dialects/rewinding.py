@@ -20,12 +20,14 @@ Name = tuple[str | None, str]
 class Kept:
     """What a database can go back to: its content at an ``entry`` of a ``history``.
 
-    ``key`` is a digest of all that it was made of, and ``fingerprint`` one of the catalogue that it was in.
+    ``key`` is a digest of all that it was made of, ``heads`` one of the migrations that had run, since some insert rows
+    and nothing else, and ``fingerprint`` one of the catalogue that it was in.
     """
 
     history: str
     entry: int
     key: str
+    heads: str
     fingerprint: str
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 from tdm_seed.dialects.base import HeldLock
 from tdm_seed.dialects.rewinding import Kept, Rewound, Scope, Touched
@@ -17,6 +18,7 @@ from tdm_seed.values import Applied, Changes, Way
 
 #: Why what is kept is not gone back to.
 _RAN = "the history has gone on since rows were kept"
+_MIGRATED = "migrations have run since rows were kept"
 _ALTERED = "the schema has changed since rows were kept"
 #: Where a connection notes what was found to fit, at which moment, and how many resets by rows the history had then.
 _SOUND = "tdm_seed_sound"
@@ -80,6 +82,8 @@ def look(session: Session, key: str) -> Kept | str:
             return "what the rows are made of has changed since they were kept"
         if not _fits(session, kept):
             return _RAN
+        if kept.heads != _heads(session):
+            return _MIGRATED
         return kept if _as_it_was(session, kept) else _altered(session)
 
 
@@ -139,6 +143,8 @@ def _refuse(session: Session, kept: Kept) -> None:
     newest, behind = session.history.newest(connection)
     if kept.entry != newest:
         raise Stale(_RAN)
+    if kept.heads != _heads(session):
+        raise Stale(_MIGRATED)
     if dialect.defined(connection) and not _as_it_was(session, kept):
         raise Stale(_altered(session))
     connection.info[_SOUND] = (kept, moment, behind)
@@ -175,7 +181,14 @@ def _scope(session: Session) -> Scope:
 def _content(session: Session, key: str) -> Kept:
     connection, history = session.connection, session.history
     fingerprint = session.dialect.known_fingerprint(connection, history.own_tables)
-    return Kept(history.qualified_name, history.newest(connection)[0], key, fingerprint)
+    return Kept(history.qualified_name, history.newest(connection)[0], key, _heads(session), fingerprint)
+
+
+def _heads(session: Session) -> str:
+    """Digest which migrations have run."""
+    version = session.schema_version
+    heads = version.heads(session.connection) if version else ()
+    return blake2b(",".join(heads).encode(), digest_size=8, person=b"tdm-seed").hexdigest()
 
 
 def _entry(session: Session, done: Rewound, started: datetime, now: datetime) -> Applied:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tdm_seed import dialects
-from tdm_seed.dialects.rewinding import Touched
+from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import rewinding
 from tdm_seed.engine.reset import ResetResult
 from tdm_seed.errors import DriftError, Protected, SchemaNotReady, UsageError
@@ -236,6 +236,38 @@ def test_what_somebody_has_written_is_not_saved_as_what_seeds_make(keeping_play:
     play.sql("DELETE FROM item")
     assert Way.CLONE is reset(play, way=Way.CLONE).way
     assert [1, 2] == play.items()
+
+
+def test_what_a_clone_brought_back_is_not_taken_for_somebodys(keeping_play: Playground) -> None:
+    """It is what seeds make, and may be saved again; the next reset has nothing to do."""
+    play = keeping_play
+    reset(play)
+    with play.seeder() as seeder:
+        assert seeder.snapshot().built
+    play.sql("DELETE FROM item")
+    with play.seeder() as seeder:
+        seeder.restore(confirmed=True)
+    with play.seeder() as seeder:
+        assert seeder.snapshot(again=True).built
+    assert (Way.CLONE, True) == ((done := reset(play, way=Way.CLONE)).way, done.keeps)
+    with play.seeder() as seeder:
+        seeder.reset(confirmed=True)
+        assert (Way.ROWS, Rewound()) == ((done := seeder.reset(confirmed=True)).way, done.rewound)
+
+
+def test_what_a_migration_inserts_is_not_taken_for_somebodys(keeping_play: Playground) -> None:
+    """Neither tables nor history tell of one that makes rows and nothing else."""
+    play = keeping_play
+    migrations(play)
+    at(play, "m2")
+    with play.seeder() as live:
+        live.reset(confirmed=True)
+        assert Way.ROWS is live.reset(confirmed=True).way
+        for revision, ask in (("m3", live.reset), ("m2", None)):
+            at(play, revision)
+            play.sql("INSERT INTO item (id) VALUES (9)")
+            done = ask(confirmed=True) if ask else reset(play)
+            assert "migrations have run since rows were kept" == reasons(done)["rows"]
 
 
 def test_what_nobody_can_know_keeps_nothing_from_being_saved(play: Playground) -> None:

@@ -696,7 +696,7 @@ def test_what_was_kept_of_a_database_that_was_made_anew_is_not_gone_back_to(bare
         anew.sql("CREATE TABLE loose (n int)")
         assert ["one"] == anew.ran()
     with again(bare, lean) as other:
-        assert lean.kept.entry == other.session.history.newest(other.session.connection)
+        assert (lean.kept.entry, 0) == other.session.history.newest(other.session.connection)
         other.session.connection.rollback()
         assert rewinding.find(other.session) is None
         with pytest.raises(DatabaseError, match="the database was made anew"):

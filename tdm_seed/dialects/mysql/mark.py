@@ -23,7 +23,7 @@ NUMBERS: Final = (
     "WHERE table_schema = DATABASE() AND table_type <> 'VIEW'"
 )
 #: How many columns the mark has.
-_WIDTH: Final = 12
+_WIDTH: Final = 13
 _OURS: Final = re.compile(rf"{MARK}|place|t\d+")
 _TABLES = sa.text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
 
@@ -60,8 +60,8 @@ def definition(name: str) -> str:
     """Give the statement that makes the mark's table."""
     return (
         f"CREATE TABLE {quoted(name)}.{MARK} (history VARCHAR(200) NOT NULL, entry BIGINT NOT NULL, "
-        "content VARCHAR(200) NOT NULL, fingerprint VARCHAR(200) NOT NULL, began VARCHAR(40) NOT NULL, "
-        "turn BIGINT NOT NULL, "
+        "content VARCHAR(200) NOT NULL, heads VARCHAR(200) NOT NULL, fingerprint VARCHAR(200) NOT NULL, "
+        "began VARCHAR(40) NOT NULL, turn BIGINT NOT NULL, "
         "anchor_file VARCHAR(255) NOT NULL, anchor_at BIGINT UNSIGNED NOT NULL, anchor TEXT NOT NULL, "
         "read_file VARCHAR(255) NOT NULL, read_at BIGINT UNSIGNED NOT NULL, reach LONGTEXT NOT NULL) ENGINE=InnoDB"
     )
@@ -69,8 +69,8 @@ def definition(name: str) -> str:
 
 def write(connection: Connection, name: str, mark: Mark) -> None:
     """Write the mark."""
-    given = (":history", ":entry", ":key", ":fingerprint", ":began", "0", ":anchor_file", ":anchor_offset", ":anchor",
-             ":file", ":offset", ":reach")  # fmt: skip
+    given = (":history", ":entry", ":key", ":heads", ":fingerprint", ":began", "0", ":anchor_file", ":anchor_offset",
+             ":anchor", ":file", ":offset", ":reach")  # fmt: skip
     connection.execute(
         sa.text(f"INSERT INTO {quoted(name)}.{MARK} VALUES ({', '.join(given)})"),
         {
@@ -97,9 +97,9 @@ def read(rows: list[tuple[Any, ...]]) -> Mark | None:
     """Understand what ``question`` answers; a mark of another version, or somebody else's table, is none."""
     if not rows or len(rows[0]) != _WIDTH:
         return None
-    history, entry, key, fingerprint, began, turn, anchor_file, anchor_offset, text, file, offset, reach = rows[0]
+    *content, began, turn, anchor_file, anchor_offset, text, file, offset, reach = rows[0]
     return Mark(
-        Kept(history, entry, key, fingerprint),
+        Kept(*content),
         began,
         turn,
         Anchor(Position(anchor_file, anchor_offset), text),

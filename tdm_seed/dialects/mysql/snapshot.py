@@ -10,7 +10,7 @@ import pymysql
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from tdm_seed.dialects.mysql import definitions, lending
+from tdm_seed.dialects.mysql import definitions, keeping, lending
 from tdm_seed.dialects.mysql.copies import RESTORING
 from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
 from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
@@ -102,6 +102,7 @@ class Siblings:
             run(connection, f"CREATE TABLE {RESTORING} (snapshot VARCHAR(64) NOT NULL)")
             run(connection, f"INSERT INTO {RESTORING} VALUES ('{snapshot.name}')")
             connection.commit()
+            keeping.forget(connection)  # the binlog would tell that every row of it was written
             try:
                 self._replay(connection, snapshot.name, whole=True)
                 with _transaction(connection):

@@ -62,6 +62,14 @@ _SEQUENCES = sa.text(
     "AND d.deptype = 'e') ORDER BY 1"
 )
 
+_BASELINE: Final = (
+    f"SELECT history, entry, key, heads, fingerprint FROM {SCHEMA}.baseline "
+    f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0) "
+    f"AND ({_SUBSCRIBES}) IS NULL"
+)
+#: It was just dropped, or is another version's.
+_ANOTHER: Final = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn)
+
 
 def hindrance(connection: Connection, scope: Scope) -> str | None:
     """Say why rows cannot be kept by this role, or not be put back by it."""
@@ -111,7 +119,8 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
     _run(connection, f"COMMENT ON SCHEMA {SCHEMA} IS '{_COMMENT}'")
     for statement in (
         marks.JOURNAL,
-        f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint, key text, fingerprint text, here oid)",
+        f"CREATE TABLE {SCHEMA}.baseline (history text, entry bigint, key text, heads text, fingerprint text, "
+        "here oid)",
         f"CREATE TABLE {SCHEMA}.place (number integer PRIMARY KEY, members bigint[], reach integer[], shape jsonb, "
         "nodes oid[])",
         f"CREATE TABLE {SCHEMA}.sequence (number integer PRIMARY KEY, name text, oid oid, place integer, value bigint, "
@@ -153,11 +162,13 @@ def kept(connection: Connection) -> Kept | None:
     schema = connection.execute(_SCHEMA_IS, {"name": SCHEMA, "comment": _COMMENT}).first()
     if schema is None or not (schema.owned and schema.ours):
         return None
-    row = connection.exec_driver_sql(
-        f"SELECT history, entry, key, fingerprint FROM {SCHEMA}.baseline "
-        f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0) "
-        f"AND ({_SUBSCRIBES}) IS NULL"
-    ).first()
+    try:
+        with connection.begin_nested():
+            row = connection.exec_driver_sql(_BASELINE).first()
+    except sa.exc.ProgrammingError as error:
+        if isinstance(error.orig, _ANOTHER):
+            return None
+        raise
     return None if row is None else Kept(*row)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
@@ -54,8 +54,12 @@ class _TransactionLock:
             ) from error
 
 
-def take(connection: Connection, claim: Claim, *, lasting: bool = False) -> None:
+def take(
+    connection: Connection, claim: Claim, *, lasting: bool = False, anew: Callable[[], None] | None = None
+) -> None:
     """Take the lock for the transaction at hand, or a ``lasting`` one for the session; write down who has got it.
+
+    Where it is waited for, ``anew`` ends what there is of the transaction before each pause, and begins it again.
 
     Raises:
         Locked: it was not to be had in time.
@@ -64,7 +68,10 @@ def take(connection: Connection, claim: Claim, *, lasting: bool = False) -> None
 
     def attempt() -> bool:
         given = {"first": first, "second": second, "name": f"tdm-seed {claim.holder()}"}
-        return connection.scalar(_TAKE_LASTING if lasting else _TAKE_SHORT, given) is not None
+        got = connection.scalar(_TAKE_LASTING if lasting else _TAKE_SHORT, given) is not None
+        if not got and anew is not None:
+            anew()
+        return got
 
     def who() -> str:
         found = connection.execute(_WHO, {"class": first % 2**32, "object": second % 2**32}).scalar()

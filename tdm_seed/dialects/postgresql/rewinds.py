@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.postgresql import altered, emptying, holders, keeping, lock, marks, rewind, touching
+from tdm_seed.dialects.postgresql.sending import driver_of
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
+
+#: Each statement sees what was committed before it.
+_SEEING: Final = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 
 class Rewinds(Rewinding):
@@ -54,14 +59,28 @@ class Rewinds(Rewinding):
         """See what others have committed before their tables are locked, and wait for nobody for ever."""
         connection.info.pop(rewind.MOVES, None)
         with self.transaction(connection, write=True):
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            connection.exec_driver_sql(_SEEING)
             yield
             rewind.commit(connection)
 
     def hold(self, connection: Connection, claim: Claim) -> None:
-        """Take the run's lock in the transaction itself, which spares a second connection."""
-        lock.take(connection, claim)
+        """Take the run's lock in the transaction itself, which spares a second connection.
+
+        Where it is waited for, the transaction begins anew: whoever holds it may want to drop what was read, and would
+        wait for us as we wait for them. What was written is asked again then.
+        """
+        waited = []
+
+        def anew() -> None:
+            waited.append(True)
+            driver_of(connection).rollback()
+            for each in ("SET LOCAL TIME ZONE 'UTC'", _SEEING):
+                connection.exec_driver_sql(each)
+
+        lock.take(connection, claim, anew=anew)
         emptying.be_impatient(connection, claim.timeout)
+        if waited:
+            connection.info[rewind.FOUND] = marks.written(connection)
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:
         """Put back the rows whose keys were noted, and all sequences that have moved."""

@@ -33,7 +33,7 @@ _PATIENCE: Final = "tdm_seed_patience"
 
 
 def _copy(path: Path, kept: Kept) -> Path:
-    said = (str(kept.entry), kept.key, kept.fingerprint, quote(kept.history, safe=""))
+    said = (str(kept.entry), kept.key, kept.heads, kept.fingerprint, quote(kept.history, safe=""))
     return path.with_name("-".join((f"{path.name}{_SUFFIX}", *said)))
 
 
@@ -82,8 +82,8 @@ def kept(path: Path) -> Kept | None:
 
 
 def _content(path: Path, copy: Path) -> Kept:
-    entry, key, fingerprint, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", 3)
-    return Kept(unquote(history), int(entry), key, fingerprint)
+    entry, key, heads, fingerprint, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", 4)
+    return Kept(unquote(history), int(entry), key, heads, fingerprint)
 
 
 def _remember(driver: sqlite3.Connection, copy: sqlite3.Connection, kept: Kept) -> None:
