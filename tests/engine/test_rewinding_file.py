@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tdm_seed.dialects.rewinding import Rewound, Touched
+from tdm_seed.dialects.sqlite import rewind
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
 from tdm_seed.errors import DatabaseError, Locked
@@ -107,6 +109,16 @@ def test_the_history_keeps_the_latest_resets_that_put_the_file_back(
         counts.append(len(play.history()))
     assert [2, 3, 4, 5, 6, 7, 4, 5, 6] == counts
     assert ["applied", *["reset"] * 5] == [str(entry.state) for entry in play.history()]
+
+
+def test_what_another_version_has_kept_is_not_gone_back_to(play: Playground, back: Rewinds) -> None:
+    """Its copy is called otherwise, and goes when rows are kept anew."""
+    (copy,) = rewind.copies(Path(play.url.removeprefix("sqlite:///")))
+    copy.rename(copy.with_name(copy.name.rpartition("-")[0]))
+    assert rewinding.find(back.session) is None
+    with kept(play) as anew:
+        assert anew.kept == rewinding.find(anew.session)
+        assert 1 == len(rewind.copies(Path(play.url.removeprefix("sqlite:///"))))
 
 
 def test_nothing_is_done_where_nothing_was_written(sqlite_play: Playground) -> None:

@@ -32,6 +32,10 @@ _MOMENT: Final = "tdm_seed_moment"
 _PATIENCE: Final = "tdm_seed_patience"
 
 
+#: How many parts there are in what a copy's name says.
+_PARTS: Final = 5
+
+
 def _copy(path: Path, kept: Kept) -> Path:
     said = (str(kept.entry), kept.key, kept.heads, kept.fingerprint, quote(kept.history, safe=""))
     return path.with_name("-".join((f"{path.name}{_SUFFIX}", *said)))
@@ -78,12 +82,22 @@ def keep(connection: Connection, path: Path, kept: Kept) -> None:
 
 def kept(path: Path) -> Kept | None:
     """Read from the copy's name what it is."""
-    return next((_content(path, copy) for copy in copies(path)), None)
+    found = _complete(path)
+    return None if found is None else found[1]
 
 
-def _content(path: Path, copy: Path) -> Kept:
-    entry, key, heads, fingerprint, history = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", 4)
-    return Kept(unquote(history), int(entry), key, heads, fingerprint)
+def _complete(path: Path) -> tuple[Path, Kept] | None:
+    read = ((copy, _content(path, copy)) for copy in copies(path))
+    return next(((copy, said) for copy, said in read if said is not None), None)
+
+
+def _content(path: Path, copy: Path) -> Kept | None:
+    """Understand a copy's name; another version's may say less."""
+    entry, *said = copy.name.removeprefix(f"{path.name}{_SUFFIX}-").split("-", _PARTS - 1)
+    if len(said) < _PARTS - 1:
+        return None
+    *digests, history = said
+    return Kept(unquote(history), int(entry), *digests)
 
 
 def _remember(driver: sqlite3.Connection, copy: sqlite3.Connection, kept: Kept) -> None:
@@ -108,11 +122,12 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
         return Rewound()
     driver = driver_of(connection)
     reached("before putting back")
-    source = next(iter(copies(path)), None)
-    if source is None:
+    found = _complete(path)
+    if found is None:
         raise DatabaseError("the copy to go back to is gone", hint="Run the command again.")
+    source, said = found
     with closing(sqlite3.connect(source)) as copy:
-        _remember(driver, copy, _content(path, source))
+        _remember(driver, copy, said)
         driver.execute("ROLLBACK")
         connection.info.pop(_LIKE, None)
         logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
