@@ -126,10 +126,10 @@ class Rewinding:
         """Give what is another one once anybody has committed, as ``written`` found it; None where nothing is."""
         return None
 
-    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+    def touched(self, connection: Connection, own: Collection[str], patience: float) -> Touched | None:
         """Name what was written since ``keep``, though it may take a look at every row; None where nobody knows.
 
-        ``own`` are the tool's tables.
+        ``own`` are the tool's tables. Whoever is in the way is waited for, so many seconds at most.
         """
         return None
 

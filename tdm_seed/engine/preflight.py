@@ -17,7 +17,11 @@ from tdm_seed.revisions.plan import not_ready
 from tdm_seed.values import Applied, Kind, Layer, Plan, Seed, State, Step, Transaction
 
 #: How a script makes a table.
-_MAKES: Final = re.compile(r"\bcreate\b[^;]*?\btable\b|\binto\s+(temp|unlogged|table)", re.IGNORECASE)
+_MAKES: Final = re.compile(
+    r"\bcreate\b[^;]*?\btable\b|\binto\s+(temp|unlogged|table)|create_all\(|\.create\(", re.IGNORECASE
+)
+#: How a script has one for a while that it makes in no such words.
+_HAD: Final = re.compile(r"\bdrop\b|drop_all\(|\.drop\(|\bselect\b[^;]*?\binto\b|\bcall\b", re.IGNORECASE)
 
 
 def check(
@@ -56,7 +60,7 @@ def check_tables(session: Session, plan: Plan, entries: Sequence[Applied]) -> No
         for name in _filled(session, step.seed, known.get(step.seed.revision)):
             wanted.setdefault(name, step.seed)
     for name in _not_there(session, wanted):
-        if not any(_makes(step.seed, name) for step in plan.steps):
+        if not (_HAD.search(_words(wanted[name])) or any(_makes(step.seed, name) for step in plan.steps)):
             raise SchemaNotReady(
                 "the seed fills this table, which is not there; nothing was emptied",
                 seed=wanted[name].revision,
@@ -118,10 +122,15 @@ def _not_there(session: Session, names: Collection[str]) -> list[str]:
 
 
 def _makes(seed: Seed, table: str) -> bool:
-    """Tell whether a script, or what it imports, may make a table, by its words."""
+    """Tell whether a script may make a table, by its words."""
+    words = _words(seed)
+    return table.rpartition(".")[2].lower() in words.lower() and _MAKES.search(words) is not None
+
+
+def _words(seed: Seed) -> str:
+    """Read a script and what it imports."""
     scripts = (path for path in seed.files if path.suffix in (".py", ".sql"))
-    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in scripts)
-    return table.rpartition(".")[2].lower() in text.lower() and _MAKES.search(text) is not None
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in scripts)
 
 
 def _downgrade(seed: Seed) -> str:

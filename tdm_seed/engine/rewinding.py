@@ -57,7 +57,8 @@ def find(session: Session) -> Kept | None:
     """Read what is kept for the history as it is now; None where nothing is that can be gone back to."""
     with session.reading():
         kept = session.dialect.kept(session.connection)
-        return kept if kept is not None and _fits(session, kept) else None
+        fits = kept is not None and _fits(session, kept) and kept.heads == _heads(session)
+        return kept if fits else None
 
 
 def touched(session: Session, kept: Kept) -> Touched | None:
@@ -69,7 +70,7 @@ def touched(session: Session, kept: Kept) -> Touched | None:
     with session.reading():
         if not _fits(session, kept):
             raise Stale(_RAN)
-        return session.dialect.touched(session.connection, session.history.own_tables)
+        return session.dialect.touched(session.connection, session.history.own_tables, session.lock_timeout)
 
 
 def look(session: Session, key: str) -> Kept | str:
@@ -110,7 +111,7 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
             dialect.hold(connection, claim)
             _refuse(session, kept)
             done = dialect.rewind(connection, session.progress.reached)
-            _refuse(session, kept)  # whoever was waited for may have changed that
+            _refuse(session, kept)  # all who were waited for, also at their tables, may have changed that
         if done:
             session.history.record(connection, _entry(session, done, started, now))
             if connection.info[_SOUND][-1] >= 2 * PUT_BACK:

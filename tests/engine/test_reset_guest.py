@@ -131,6 +131,34 @@ def test_a_sequence_that_may_not_be_moved_refuses_the_reset(guest: Playground) -
     assert before == guest.content()
 
 
+def test_a_sequence_that_may_not_be_read_refuses_the_reset(guest: Playground) -> None:
+    """Before any other is moved: to go behind the numbers that are in use takes a look at it."""
+    owner_of(guest).sql(f"REVOKE SELECT ON SEQUENCE shared FROM {sa.make_url(guest.url).username}")
+    owner_of(guest).sql("SELECT nextval('shared')", "SELECT nextval('city_id_seq')")
+    before = guest.content(), owner_of(guest).rows(NUMBERS)
+    with pytest.raises(DatabaseError, match="must be owner of sequence shared"):
+        reset(guest)
+    assert before == (guest.content(), owner_of(guest).rows(NUMBERS))
+
+
+def test_numbers_of_any_type_are_drawn_from_a_sequence(guest: Playground) -> None:
+    """What the columns hold is no reason for the last message to be refused."""
+    owner = owner_of(guest)
+    role = sa.make_url(guest.url).username
+    owner.sql(
+        "CREATE SEQUENCE wide",
+        "CREATE TABLE wider (id numeric(20) PRIMARY KEY DEFAULT nextval('wide'))",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON wider TO {role}",
+        f"GRANT SELECT, UPDATE ON SEQUENCE wide TO {role}",
+        "INSERT INTO wider DEFAULT VALUES",
+    )
+    reset(guest)
+    assert ([], [(1, False)]) == (
+        owner.rows("SELECT * FROM wider"),
+        owner.rows("SELECT last_value, is_called FROM wide"),
+    )
+
+
 def test_what_is_still_to_be_proven_is_so_before_numbers_are_moved(guest: Playground) -> None:
     """A constraint that is looked at when the transaction ends refuses it in time."""
     guest.sql(

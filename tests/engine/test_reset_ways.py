@@ -268,6 +268,9 @@ def test_what_a_migration_inserts_is_not_taken_for_somebodys(keeping_play: Playg
             play.sql("INSERT INTO item (id) VALUES (9)")
             done = ask(confirmed=True) if ask else reset(play)
             assert "migrations have run since rows were kept" == reasons(done)["rows"]
+        at(play, "m3")
+        play.sql("DELETE FROM item")
+        assert live.snapshot().built
 
 
 def test_what_nobody_can_know_keeps_nothing_from_being_saved(play: Playground) -> None:

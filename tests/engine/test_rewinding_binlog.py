@@ -392,6 +392,23 @@ def test_a_row_that_is_being_written_is_waited_for(bare: Playground, lean: Rewin
     engine.dispose()
 
 
+def test_numbers_that_cannot_be_set_back_are_told(bare: Playground, lean: Rewinds) -> None:
+    """The rows are back by then, and the next attempt does the rest."""
+    before = state(bare)
+    does(bare, ["INSERT INTO city (name, country_code) VALUES ('Cork', 'ie')"])
+    engine = lean.session.dialect.engine(lean.session.url, "the application")
+    lean.session.lock_timeout = 1
+    with engine.connect() as other:
+        other.exec_driver_sql("SELECT * FROM city").all()
+        with pytest.raises(Locked, match="the rows are put back, but not the numbers of new ones: ") as told:
+            lean()
+        assert "Let them end their transactions, and reset again." == told.value.hint
+        other.rollback()
+    engine.dispose()
+    lean()
+    assert before == state(bare)
+
+
 def test_what_somebody_commits_while_we_wait_is_put_back_too(bare: Playground, lean: Rewinds) -> None:
     """Also in a table that nobody had written to when we began."""
     before = state(bare)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -414,6 +417,95 @@ def test_another_runner_is_waited_for(play: Playground, back: Rewinds) -> None:
             waiting()
         assert [] == play.items()
     assert {"item": (0, 0, 1)} == counted(back())
+
+
+@contextmanager
+def busy(play: Playground, *, seconds: float) -> Iterator[None]:
+    """Another runner holds the lock, so long, from before the block."""
+    begun, done = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with Session(play.environment(), 5, Progress()) as other, other.lock():
+            begun.set()
+            done.wait(seconds)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run)
+        begun.wait()
+        yield
+        running.result()
+
+
+def test_who_has_waited_for_another_runner_looks_anew(play: Playground, back: Rewinds) -> None:
+    """What was read before is held against nobody: the other runner may drop it."""
+    does(play, ["DELETE FROM item"])
+    with busy(play, seconds=1):
+        assert {"item": (0, 0, 1)} == counted(back())
+    does(play, ["DELETE FROM item"])
+    with busy(play, seconds=1), ThreadPoolExecutor(1) as pool:
+        done = pool.submit(back)
+        time.sleep(0.3)
+        play.sql("DROP SCHEMA tdm_seed_rows CASCADE")
+        with pytest.raises(DatabaseError, match="no rows are kept any more"):
+            done.result()
+
+
+def test_a_snapshot_waits_for_another_runner_where_no_rows_are_kept(postgresql_play: Playground) -> None:
+    """It asks for none."""
+    postgresql_play.item("one", 1)
+    postgresql_play.ran()
+    with postgresql_play.seeder() as seeder:
+        with busy(postgresql_play, seconds=0.5):
+            assert seeder.snapshot().built
+        for each in seeder.snapshots():
+            seeder._session.store().drop(each)
+
+
+def test_what_is_loaded_without_triggers_while_we_wait_goes_too(play: Playground, back: Rewinds) -> None:
+    """Also from a table that nobody had written to when we began."""
+    before = state(play)
+    does(play, ["DELETE FROM item"])
+    engine = back.session.dialect.engine(back.session.url, "the application")
+    with engine.connect() as other:
+        for each in ("UPDATE item SET label = label", "ALTER TABLE loose DISABLE TRIGGER ALL",
+                     "INSERT INTO loose VALUES (77)", "ALTER TABLE loose ENABLE TRIGGER ALL",
+                     "ALTER TABLE item DISABLE TRIGGER ALL", "INSERT INTO item VALUES (77, 'x')",
+                     "ALTER TABLE item ENABLE TRIGGER ALL"):  # fmt: skip
+            other.exec_driver_sql(each)
+        commits = threading.Timer(0.5, other.commit)
+        commits.start()
+        assert {"item", "loose"} <= counted(back()).keys()
+        commits.join()
+    engine.dispose()
+    assert before == state(play)
+    assert not back()
+
+
+@pytest.mark.parametrize(
+    ("statement", "hides"), [("ALTER SEQUENCE free RESTART", False), ("TRUNCATE hen, egg RESTART IDENTITY", True)]
+)
+def test_a_sequence_that_somebody_holds_is_waited_for_no_longer_than_said(
+    play: Playground, back: Rewinds, statement: str, hides: bool
+) -> None:
+    """Before anything was changed, other sequences included, which no rollback takes back.
+
+    Where one was drawn from when rows were kept, even to ask whether it has moved takes the wait.
+    """
+    does(play, ["INSERT INTO item VALUES (2, 'x')", "SELECT nextval('free'), nextval('hen_id_seq')"])
+    before = state(play)
+    back.session.lock_timeout = 0.3
+    engine = back.session.dialect.engine(back.session.url, "the application")
+    with engine.connect() as other:
+        other.exec_driver_sql(statement)
+        begun = time.monotonic()
+        for waits in (back, *([lambda: rewinding.touched(back.session, back.kept)] if hides else [])):
+            with pytest.raises(Locked):
+                waits()
+        assert time.monotonic() - begun < 30
+        other.rollback()
+    engine.dispose()
+    assert before == state(play)
+    assert back()
 
 
 def test_a_table_that_alter_table_has_written_anew_is_put_back(play: Playground, back: Rewinds) -> None:

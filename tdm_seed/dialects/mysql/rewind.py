@@ -168,8 +168,15 @@ def renumber(connection: Connection) -> None:
     if moves is not None and moves.numbers:
         moves.reached("before numbers")
         statements = [f"ALTER TABLE {quoted(table)} AUTO_INCREMENT = {counter}" for table, counter in moves.numbers]
-        with holders.told(connection, [table for table, _ in moves.numbers]):
-            leniently(connection, statements)
+        try:
+            with holders.told(connection, [table for table, _ in moves.numbers]):
+                leniently(connection, statements)
+        except Locked as error:
+            raise Locked(
+                f"the rows are put back, but not the numbers of new ones: {error.message}",
+                table=error.place.table,
+                hint="Let them end their transactions, and reset again.",
+            ) from error
         moves.reached("after numbers")
 
 

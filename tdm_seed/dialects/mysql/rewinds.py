@@ -38,7 +38,7 @@ class Rewinds(Rewinding):
         found = connection.info[rewind.FOUND] = rewind.look(connection)
         return bool(found)
 
-    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
+    def touched(self, connection: Connection, own: Collection[str], patience: float) -> Touched | None:
         """Name the tables that the binlog tells of, and those whose numbers have moved."""
         return rewind.named(connection, rewind.look(connection))
 

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import AS_IT_IS
-from tdm_seed.dialects.postgresql import identity
+from tdm_seed.dialects.postgresql import identity, rewind
 from tdm_seed.dialects.postgresql.identity import as_text
-from tdm_seed.dialects.postgresql.rewind import MOVES
 
 _NUMBERS = sa.text("SELECT CAST(CAST(unnest(CAST(:tables AS text[])) AS regclass) AS bigint)")
 #: The tables from which a foreign key leads into these, and that are none of these.
@@ -26,7 +25,8 @@ _HOLDING = sa.text(
 )
 #: Whether a sequence is to be moved by ``setval``, since another role owns it, and where it starts.
 _START = sa.text(
-    "SELECT NOT pg_has_role(c.relowner, 'USAGE') AND has_sequence_privilege(c.oid, 'UPDATE') AS lent, s.seqstart "
+    "SELECT NOT pg_has_role(c.relowner, 'USAGE') AND has_sequence_privilege(c.oid, 'UPDATE') "
+    "AND has_sequence_privilege(c.oid, 'SELECT') AS lent, s.seqstart "
     "FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid WHERE c.oid = CAST(:name AS regclass)"
 )
 #: Milliseconds that the server takes for a limit at most; 0 would be none.
@@ -121,10 +121,13 @@ def restart(connection: Connection, table: sa.Table, going_on: Collection[str]) 
         if not lent:
             connection.exec_driver_sql(f"ALTER SEQUENCE {sequence} RESTART", execution_options=AS_IT_IS)
             continue
-        moves = connection.info.setdefault(MOVES, [])
+        moves = connection.info.setdefault(rewind.MOVES, [])
         moves.insert(0, f"SELECT setval({identity.quoted(sequence)}, {start}, false)")
+        (held,) = rewind.held([sequence])
+        connection.exec_driver_sql(held, execution_options=AS_IT_IS)
         if column is numbered:
             moves.append(identity.advancing(connection, table, column, sequence))
+            connection.exec_driver_sql(f"EXPLAIN {moves[-1]}", execution_options=AS_IT_IS)  # refused now, or not at all
 
 
 def _draws(column: sa.Column[object]) -> bool:

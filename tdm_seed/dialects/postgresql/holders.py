@@ -10,10 +10,11 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from tdm_seed.dialects.postgresql import emptying
 from tdm_seed.dialects.postgresql.sending import driver_of
 from tdm_seed.dialects.postgresql.sessions import named
 from tdm_seed.dialects.wording import SHOWN
-from tdm_seed.errors import Locked
+from tdm_seed.errors import DatabaseError, Locked
 
 #: Who only reads is in the way of a view that is computed anew, and of statements that wait for ``readers``, too. Of a
 #: session of another role, a role that is not privileged sees neither the address nor what it is at. What was prepared
@@ -51,10 +52,11 @@ def told(connection: Connection, members: Callable[[Connection], Sequence[int]],
         ours = driver_of(connection).info.backend_pid
         try:
             with connection.engine.connect() as other:
+                emptying.be_impatient(other, 1)  # whoever is in our way may be in its way, too
                 given = {"members": [*members(other)], "ours": ours, "readers": readers}
                 found = other.execute(_HOLDERS, given).all()
                 limited = bool(other.scalar(_OWN_LIMIT))
-        except (psycopg.Error, sa.exc.DBAPIError):
+        except (psycopg.Error, sa.exc.DBAPIError, DatabaseError):
             raise error from None
         if not found:
             raise

@@ -74,7 +74,7 @@ def advancing(connection: Connection, table: sa.Table, column: sa.Column[Any], s
     regclass = quoted(sequence)
     return (
         f"SELECT setval({regclass}, greatest(used.largest, pg_sequence_last_value({regclass}))) "
-        f"FROM (SELECT max({preparer.quote(column.name).replace('%%', '%')}) AS largest "
+        f"FROM (SELECT CAST(max({preparer.quote(column.name).replace('%%', '%')}) AS bigint) AS largest "
         f"FROM {as_text(connection, table)}) AS used, {sequence} AS now "
         "WHERE used.largest >= now.last_value + CASE WHEN now.is_called THEN 1 ELSE 0 END "
         f"AND EXISTS (SELECT FROM pg_sequence WHERE seqrelid = {regclass} AND seqincrement > 0)"

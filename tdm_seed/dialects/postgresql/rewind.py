@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql import around, constraints, marks
+from tdm_seed.dialects.postgresql import around, constraints, identity, marks
 from tdm_seed.dialects.postgresql.around import Around
 from tdm_seed.dialects.postgresql.marks import Moved, Written
 from tdm_seed.dialects.postgresql.places import SCHEMA, Place
@@ -80,11 +80,17 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
         *task.again,
         *([marks.SETTLED] if any(task.written.values()) else []),
         *(f"REFRESH MATERIALIZED VIEW {name}" for name in task.around.views),
+        *held(task.sequences),
     ])  # fmt: skip
     connection.info[MOVES] = task.moves
     reached("after putting back")
     changed = [each for each in counts if each.deleted or each.updated or each.inserted]
     return Rewound(tuple(sorted(changed, key=lambda each: each.table)), task.sequences, task.around.views)
+
+
+def held(sequences: Sequence[str]) -> list[str]:
+    """Give what keeps sequences from being altered until the transaction ends, so that ``commit`` waits for nobody."""
+    return [f"SELECT pg_sequence_last_value({identity.quoted(name)})" for name in sequences]
 
 
 def commit(connection: Connection) -> None:
@@ -99,8 +105,7 @@ def commit(connection: Connection) -> None:
 
 def _task(connection: Connection, found: Written) -> _Task:
     """Look what there is to do, and keep others from writing there."""
-    again = _suspected(connection, found)
-    chosen, found, beside = _locked(connection, found)
+    chosen, found, beside, again = _locked(connection, found)
     names = around.names(connection, found)
     return _Task(
         chosen,
@@ -128,12 +133,13 @@ def _suspected(connection: Connection, found: Written) -> tuple[str, ...]:
     return tuple(statement for each in suspects for statement in each.again)
 
 
-def _locked(connection: Connection, found: Written) -> tuple[dict[int, Place], Written, Around]:
+def _locked(connection: Connection, found: Written) -> tuple[dict[int, Place], Written, Around, tuple[str, ...]]:
     """Wait for whoever writes to these tables, or to those that change with them, until nobody can any more.
 
     Also for whoever has drawn a number from a sequence that is to go back. What they have committed meanwhile counts as
-    written, in other tables, too. Readers are not kept waiting.
+    written, in other tables, too, and what they have loaded while triggers were off. Readers are not kept waiting.
     """
+    _suspected(connection, found)
     while True:
         chosen = around.chosen(connection, found)
         names = ", ".join(place.target for place in chosen.values())
@@ -145,9 +151,10 @@ def _locked(connection: Connection, found: Written) -> tuple[dict[int, Place], W
         now = marks.found(connection, written)
         for number, whole in found.tables.items():
             now.tables[number] = now.tables.get(number, False) or whole
+        again = _suspected(connection, now)
         moved = {each.number for each in found.moved}
         if chosen.keys() >= now.tables.keys() and moved >= {each.number for each in now.moved}:
-            return chosen, now, around.understood(beside)
+            return chosen, now, around.understood(beside), again
         found = now
 
 
@@ -240,8 +247,7 @@ def _by_deferring(connection: Connection, task: _Task) -> list[PutBack]:
 
 
 def _moving(name: str, moved: Moved) -> str:
-    quoted = name.replace("'", "''")
-    return f"SELECT setval(CAST('{quoted}' AS regclass), {moved.value}, {str(moved.called).lower()})"
+    return f"SELECT setval({identity.quoted(name)}, {moved.value}, {str(moved.called).lower()})"
 
 
 def _clause(place: Place) -> sa.TableClause:

@@ -46,8 +46,9 @@ class Rewinds(Rewinding):
         """Tell by the snapshot in which marks were looked for: every transaction that writes makes it another one."""
         return connection.info.get(marks.MOMENT)
 
-    def touched(self, connection: Connection, own: Collection[str]) -> Touched | None:
-        """Give the marks and the moved sequences their names."""
+    def touched(self, connection: Connection, own: Collection[str], patience: float) -> Touched | None:
+        """Give the marks and the moved sequences their names; somebody may hold a sequence."""
+        emptying.be_impatient(connection, patience)
         return touching.named(connection, marks.written(connection))
 
     def altered(self, connection: Connection, own: Collection[str]) -> Sequence[str]:
@@ -57,19 +58,25 @@ class Rewinds(Rewinding):
     @contextmanager
     def rewinding(self: Transactions, connection: Connection, claim: Claim) -> Iterator[None]:
         """See what others have committed before their tables are locked, and wait for nobody for ever."""
-        connection.info.pop(rewind.MOVES, None)
-        with self.transaction(connection, write=True):
-            connection.exec_driver_sql(_SEEING)
-            yield
-            rewind.commit(connection)
+        for noted in (rewind.MOVES, rewind.FOUND):
+            connection.info.pop(noted, None)
+        try:
+            with self.transaction(connection, write=True):
+                connection.exec_driver_sql(_SEEING)
+                emptying.be_impatient(connection, claim.timeout)
+                yield
+                rewind.commit(connection)
+        finally:
+            if not connection.invalidated:
+                connection.info.pop(rewind.FOUND, None)
 
     def hold(self, connection: Connection, claim: Claim) -> None:
         """Take the run's lock in the transaction itself, which spares a second connection.
 
         Where it is waited for, the transaction begins anew: whoever holds it may want to drop what was read, and would
-        wait for us as we wait for them. What was written is asked again then.
+        wait for us as we wait for them. What was found written is asked again then.
         """
-        waited = []
+        asked, waited = rewind.FOUND in connection.info, []
 
         def anew() -> None:
             waited.append(True)
@@ -78,8 +85,9 @@ class Rewinds(Rewinding):
                 connection.exec_driver_sql(each)
 
         lock.take(connection, claim, anew=anew)
-        emptying.be_impatient(connection, claim.timeout)
-        if waited:
+        if waited or not asked:
+            emptying.be_impatient(connection, claim.timeout)
+        if waited and asked:
             connection.info[rewind.FOUND] = marks.written(connection)
 
     def rewind(self, connection: Connection, reached: Callable[[str], None]) -> Rewound:

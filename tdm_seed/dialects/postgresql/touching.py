@@ -30,7 +30,7 @@ def named(connection: Connection, found: Written) -> Touched | None:
     """Name what was found written; None where a crash of the server has emptied the journal."""
     if found.lost:
         return None
-    tables = [*found.tables, *([] if found.intact else (each.number for each in marks.suspects(connection)))]
+    tables = _written(connection, found)
     moved = [each.number for each in found.moved]
     return Touched(
         tuple(sorted(connection.scalars(_TABLES, {"numbers": tables}))) if tables else (),
@@ -41,6 +41,10 @@ def named(connection: Connection, found: Written) -> Touched | None:
 def members(connection: Connection) -> Sequence[int]:
     """Number the tables that going back waits for, and the materialised views over them."""
     found = marks.written(connection)
-    return connection.scalars(
-        _MEMBERS, {"tables": [*found.tables], "moved": [each.number for each in found.moved]}
-    ).all()
+    given = {"tables": _written(connection, found), "moved": [each.number for each in found.moved]}
+    return connection.scalars(_MEMBERS, given).all()
+
+
+def _written(connection: Connection, found: Written) -> list[int]:
+    """Number the tables that have marks, and those whose triggers were off."""
+    return [*found.tables, *([] if found.intact else (each.number for each in marks.suspects(connection)))]

@@ -152,8 +152,8 @@ def touched(connection: Connection, path: Path, own: Collection[str]) -> Touched
     """Compare the file with its copy, unless it is known to be like it; then it is known to be."""
     if not written(connection):
         return Touched()
-    version, copy = _version(driver_of(connection)), next(iter(copies(path)), None)
-    found = None if copy is None else comparing.compare(path, copy, own)
+    version, complete = _version(driver_of(connection)), _complete(path)
+    found = None if complete is None else comparing.compare(path, complete[0], own)
     if found is not None and not found:
         connection.info[_LIKE] = version
     return found
@@ -234,7 +234,7 @@ class Rewinds(Rewinding):
         """Tell by the versions of the file and its schema, and how many rows this connection itself has changed."""
         return connection.info.get(_MOMENT)
 
-    def touched(self: _Needs, connection: Connection, own: Collection[str]) -> Touched | None:
+    def touched(self: _Needs, connection: Connection, own: Collection[str], patience: float) -> Touched | None:
         """Compare the file with its copy."""
         path = self.file(connection.engine.url)
         return None if path is None else touched(connection, path, own)
@@ -242,8 +242,8 @@ class Rewinds(Rewinding):
     def altered(self: _Needs, connection: Connection, own: Collection[str]) -> Sequence[str]:
         """Compare the statements that made everything with those in the copy."""
         path = self.file(connection.engine.url)
-        copy = None if path is None else next(iter(copies(path)), None)
-        return [] if path is None or copy is None else comparing.altered(path, copy, own)
+        complete = None if path is None else _complete(path)
+        return [] if path is None or complete is None else comparing.altered(path, complete[0], own)
 
     @contextmanager
     def rewinding(self: _Needs, connection: Connection, claim: Claim) -> Iterator[None]:
