@@ -52,10 +52,10 @@ def told(connection: Connection, members: Callable[[Connection], Sequence[int]],
         ours = driver_of(connection).info.backend_pid
         try:
             with connection.engine.connect() as other:
+                limited = bool(other.scalar(_OWN_LIMIT))
                 emptying.be_impatient(other, 1)  # whoever is in our way may be in its way, too
                 given = {"members": [*members(other)], "ours": ours, "readers": readers}
                 found = other.execute(_HOLDERS, given).all()
-                limited = bool(other.scalar(_OWN_LIMIT))
         except (psycopg.Error, sa.exc.DBAPIError, DatabaseError):
             raise error from None
         if not found:
