@@ -94,9 +94,15 @@ def written(column: sa.types.TypeEngine[Any], kind: Any) -> Encode | None:
 def text(length: int | None, array: Any) -> Any:
     """Take text of so many characters at most, without NUL."""
     array = array.cast(pa.string())
-    if length is not None and (compute.max(compute.utf8_length(array)).as_py() or 0) > length:
+    if length is not None and not any(
+        _most(count, array) <= length for count in (compute.binary_length, compute.utf8_length)
+    ):
         return None
     return None if b"\0" in bytes(content(array)) else array
+
+
+def _most(count: Callable[[Any], Any], array: Any) -> int:
+    return compute.max(count(array)).as_py() or 0
 
 
 def words(known: frozenset[str], array: Any) -> Any:

@@ -89,9 +89,11 @@ def _block(batch: Any, encoders: Sequence[Encode]) -> Any:
         if field is None:
             return None
         if field.rest is None:
-            fixed += [(">i4", field.lengths), (field.values.dtype, field.values)]
+            fixed += [(">i4", field.lengths), (_sent(field.values.dtype), field.values)]
         else:
             fixed.append((">i4", field.lengths))
+            if field.version is not None:
+                fixed.append(("u1", field.version))
             pieces += [_laid_out(fixed, size), field.rest]
             fixed = []
     if fixed or len(pieces) % 2:
@@ -102,7 +104,7 @@ def _block(batch: Any, encoders: Sequence[Encode]) -> Any:
 
 
 def _laid_out(fixed: Sequence[tuple[Any, Any]], size: int) -> Any:
-    """Lay out values beside one another; numpy turns their bytes around as the format wants it."""
+    """Lay out values beside one another; numpy turns their bytes around as it writes them."""
     import numpy as np
 
     from tdm_seed.dialects.postgresql.fields import binary
@@ -110,4 +112,9 @@ def _laid_out(fixed: Sequence[tuple[Any, Any]], size: int) -> Any:
     rows = np.empty(size, np.dtype([(f"f{place}", kind) for place, (kind, _) in enumerate(fixed)]))
     for place, (_, values) in enumerate(fixed):
         rows[f"f{place}"] = values
-    return binary(rows.tobytes(), np.arange(size + 1, dtype=np.int32) * rows.dtype.itemsize)
+    return binary(rows, np.arange(size + 1, dtype=np.int32) * rows.dtype.itemsize)
+
+
+def _sent(kind: Any) -> Any:
+    """Give the type with its bytes in the order of the network; one that is made of several has it already."""
+    return kind if kind.fields else kind.newbyteorder(">")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pyarrow import compute
 from sqlalchemy.dialects.postgresql import JSONB
 
-from tdm_seed.dialects.arrow import FIRST, LAST, PER_SECOND, is_bytes, is_decimal, is_text, units
+from tdm_seed.dialects.arrow import FIRST, LAST, PER_SECOND, is_bytes, is_decimal, is_text, text, units
 
 #: The server counts from 2000, Arrow from 1970.
 _DAYS = 10_957
@@ -26,11 +26,15 @@ _UUID = "^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 
 @dataclass(frozen=True)
 class Field:
-    """The fields of a column: ``lengths`` with -1 for NULL, and values of one width, or ``rest``, what is in each."""
+    """The fields of a column: ``lengths`` with -1 for NULL, and values of one width, or ``rest``, what is in each.
+
+    With ``version`` that byte stands before the rest of each, which has no NULL then.
+    """
 
     lengths: Any
     values: Any = None
     rest: Any = None
+    version: int | None = None
 
 
 #: Gives the fields of a column; None where a value needs converting, or cannot be kept.
@@ -106,10 +110,10 @@ def _fixed(make: Values, array: Any) -> Field | None:
     values = make(array.drop_null() if nulls else array)
     if values is None:
         return None
-    if not values.dtype.fields:
-        values = values.astype(values.dtype.newbyteorder(">"))
     if not nulls:
         return Field(values.dtype.itemsize, values)
+    if not values.dtype.fields:
+        values = values.astype(values.dtype.newbyteorder(">"))
     there = array.is_valid().to_numpy(zero_copy_only=False)
     lengths = np.where(there, values.dtype.itemsize, -1).astype(np.int32)
     offsets = np.zeros(len(array) + 1, np.int32)
@@ -189,12 +193,8 @@ def _rest(array: Any) -> Field:
 
 
 def _text(length: int | None, array: Any) -> Field | None:
-    array = array.cast(pa.string())
-    if length is not None and (compute.max(compute.utf8_length(array)).as_py() or 0) > length:
-        return None
-    if compute.any(compute.match_substring(array, "\0")).as_py():
-        return None
-    return _rest(array.cast(pa.binary()))
+    found = text(length, array)
+    return None if found is None else _rest(found.cast(pa.binary()))
 
 
 def _words(known: frozenset[str], array: Any) -> Field | None:
@@ -211,8 +211,13 @@ def _json(array: Any) -> Field | None:
     array = array.cast(pa.string())
     if compute.any(compute.match_substring_regex(array, _OTHERWISE)).as_py():
         return None
-    text = array.cast(pa.binary())
-    return _rest(compute.binary_join_element_wise(pa.scalar(b"\x01", pa.binary()), text, pa.scalar(b"", pa.binary())))
+    documents = array.cast(pa.binary())
+    if not array.null_count:
+        lengths = compute.binary_length(documents).to_numpy(zero_copy_only=False) + np.int32(1)
+        return Field(lengths, rest=documents, version=1)
+    return _rest(
+        compute.binary_join_element_wise(pa.scalar(b"\x01", pa.binary()), documents, pa.scalar(b"", pa.binary()))
+    )
 
 
 def _uuid(array: Any) -> Field | None:
