@@ -20,7 +20,8 @@ from tdm_seed.values import Applied, Changes, Way
 _RAN = "the history has gone on since rows were kept"
 _MIGRATED = "migrations have run since rows were kept"
 _ALTERED = "the schema has changed since rows were kept"
-#: Where a connection notes what was found to fit, at which moment, and how many resets by rows the history had then.
+#: Where a connection notes what was found to fit, at which moment, and of the history then how many resets by rows it
+#: ended with, and which migrations had run.
 _SOUND = "tdm_seed_sound"
 
 
@@ -57,7 +58,7 @@ def find(session: Session) -> Kept | None:
     """Read what is kept for the history as it is now; None where nothing is that can be gone back to."""
     with session.reading():
         kept = session.dialect.kept(session.connection)
-        fits = kept is not None and _fits(session, kept) and kept.heads == _heads(session)
+        fits = kept is not None and _fits(session, kept) and kept.heads == _digest(_heads(session))
         return kept if fits else None
 
 
@@ -83,7 +84,7 @@ def look(session: Session, key: str) -> Kept | str:
             return "what the rows are made of has changed since they were kept"
         if not _fits(session, kept):
             return _RAN
-        if kept.heads != _heads(session):
+        if kept.heads != _digest(_heads(session)):
             return _MIGRATED
         return kept if _as_it_was(session, kept) else _altered(session)
 
@@ -113,8 +114,9 @@ def restore(session: Session, kept: Kept, now: datetime) -> Rewound:
             done = dialect.rewind(connection, session.progress.reached)
             _refuse(session, kept)  # all who were waited for, also at their tables, may have changed that
         if done:
-            session.history.record(connection, _entry(session, done, started, now))
-            if connection.info[_SOUND][-1] >= 2 * PUT_BACK:
+            *_, behind, heads = connection.info[_SOUND]
+            session.history.record(connection, _entry(session, done, heads, started, now))
+            if behind >= 2 * PUT_BACK:
                 session.history.thin(connection, kept.entry)
             session.progress.reached("before commit")
     if done:
@@ -144,11 +146,12 @@ def _refuse(session: Session, kept: Kept) -> None:
     newest, behind = session.history.newest(connection)
     if kept.entry != newest:
         raise Stale(_RAN)
-    if kept.heads != _heads(session):
+    heads = _heads(session)
+    if kept.heads != _digest(heads):
         raise Stale(_MIGRATED)
     if dialect.defined(connection) and not _as_it_was(session, kept):
         raise Stale(_altered(session))
-    connection.info[_SOUND] = (kept, moment, behind)
+    connection.info[_SOUND] = (kept, moment, behind, heads)
 
 
 def _altered(session: Session) -> str:
@@ -182,22 +185,23 @@ def _scope(session: Session) -> Scope:
 def _content(session: Session, key: str) -> Kept:
     connection, history = session.connection, session.history
     fingerprint = session.dialect.known_fingerprint(connection, history.own_tables)
-    return Kept(history.qualified_name, history.newest(connection)[0], key, _heads(session), fingerprint)
+    return Kept(history.qualified_name, history.newest(connection)[0], key, _digest(_heads(session)), fingerprint)
 
 
-def _heads(session: Session) -> str:
-    """Digest which migrations have run."""
+def _heads(session: Session) -> tuple[str, ...]:
+    """Read which migrations have run."""
     version = session.schema_version
-    heads = version.heads(session.connection) if version else ()
+    return version.heads(session.connection) if version else ()
+
+
+def _digest(heads: tuple[str, ...]) -> str:
     return blake2b(",".join(heads).encode(), digest_size=8, person=b"tdm-seed").hexdigest()
 
 
-def _entry(session: Session, done: Rewound, started: datetime, now: datetime) -> Applied:
-    version = session.schema_version
+def _entry(session: Session, done: Rewound, heads: tuple[str, ...], started: datetime, now: datetime) -> Applied:
     changes = Changes(
         inserted=sum(each.inserted for each in done.tables),
         updated=sum(each.updated for each in done.tables),
         deleted=sum(each.deleted for each in done.tables),
     )
-    heads = version.heads(session.connection) if version else ()
     return entry(session, started, clock=now, heads=heads, changes=changes, note={WAY: Way.ROWS.value})
