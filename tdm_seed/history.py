@@ -102,7 +102,7 @@ class History:
             return False
         if not inspector.has_table(self.table_name, schema=self.schema):
             return False
-        found = {column["name"] for column in inspector.get_columns(self.table_name, schema=self.schema)}
+        found = connection.execute(self._nothing).keys()  # asking the catalogue takes five times as long
         if missing := [column.name for column in self.table.columns if column.name not in found]:
             raise DatabaseError(
                 f"the table {self.qualified_name} is not ours: it has no column {missing[0]}",
@@ -185,6 +185,10 @@ class History:
         oldest = sa.select(number).order_by(number.desc()).limit(1).offset(PUT_BACK - 1)
         first = connection.scalar(oldest)
         connection.execute(sa.delete(self.table).where(number > newest, number < first))
+
+    @cached_property
+    def _nothing(self) -> sa.Select[Any]:
+        return sa.select(sa.literal_column("*")).select_from(self.table).where(sa.false())
 
     @cached_property
     def _is_reset(self) -> sa.ColumnElement[bool]:
