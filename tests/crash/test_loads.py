@@ -99,12 +99,16 @@ class Load:
         """The name of the database."""
         return self.play.url.partition(":")[0].partition("+")[0]
 
+    @property
+    def patience(self) -> float:
+        """How many seconds a run may take; a server also takes back what a killed one has written."""
+        return PATIENCE + self.rows / SLOWEST
+
     def drive(self, point: str = "", number: int = 0) -> Running:
         """Start an upgrade that kills itself at a point."""
         arguments = [sys.executable, str(DRIVER), point, str(number), str(self.rows)]
-        patience = PATIENCE + self.rows / SLOWEST
         number = len(self.processes)
-        self.processes.append(Running(self.play.root, number, arguments, self.play.environ(), patience=patience))
+        self.processes.append(Running(self.play.root, number, arguments, self.play.environ(), patience=self.patience))
         return self.processes[-1]
 
     def found(self) -> list[Any]:
@@ -179,7 +183,7 @@ def test_a_large_load_that_dies_is_completed_by_the_next_run(load: Load, request
         assert run.end() in (0, -signal.SIGKILL), run.err
         died += run.process.returncode == -signal.SIGKILL
         assert not point or run.process.returncode == -signal.SIGKILL, (point, number)
-        load.play.upgrade()
+        load.play.upgrade(lock_timeout=load.patience)
         assert clean == load.found(), (point, number, delay)
         assert [] == load.play.ran()
     print(f"{load.product}, {kind}: {died} of {len(kills)} runs were killed, {load.rows:,} rows each")

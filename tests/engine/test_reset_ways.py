@@ -419,6 +419,7 @@ def test_a_live_seeder_notices_that_somebody_else_was_there(keeping_play: Playgr
         play.sql("DELETE FROM item")
         assert Way.REBUILD is seeder.reset(confirmed=True).way
         assert [1, 2] == play.items()
+        play.sql("DELETE FROM item")
         assert Way.ROWS is seeder.reset(confirmed=True).way
         play.sql("ALTER TABLE item ADD COLUMN more INTEGER")
         assert reasons(seeder.reset(confirmed=True))["rows"].startswith("the schema has changed since rows were kept: ")
