@@ -102,7 +102,8 @@ class History:
             return False
         if not inspector.has_table(self.table_name, schema=self.schema):
             return False
-        found = connection.execute(self._nothing).keys()  # asking the catalogue takes five times as long
+        with connection.execute(self._nothing) as nothing:  # asking the catalogue takes five times as long
+            found = nothing.keys()
         if missing := [column.name for column in self.table.columns if column.name not in found]:
             raise DatabaseError(
                 f"the table {self.qualified_name} is not ours: it has no column {missing[0]}",
