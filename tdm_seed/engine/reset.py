@@ -132,22 +132,36 @@ class Resetting:
                     return _by_rows(self, Course(Way.ROWS, kept=kept), confirmed=confirmed)
             self._known = None
         self._session.go_on()
-        entries = self._session.entries()
-        reset_rules.check(self._session, entries, adopt=adopt)
-        course = _choose(self, entries, way, empty=empty, adopt=adopt)
-        takes: dict[Way, Callable[[], ResetResult]] = {
-            Way.ROWS: lambda: _by_rows(self, course, confirmed=confirmed),
-            Way.CLONE: lambda: _by_clone(self, course, confirmed=confirmed, force=force, adopt=adopt),
-        }
-        while take := takes.get(course.way):
-            try:
-                return take()
-            except (DatabaseError, Locked) as error:
-                if way is not None or (isinstance(error, Locked) and course.way is Way.ROWS):
-                    raise
-                passed = (*course.passed, Passed(course.way, error.message))
-                course = _choose(self, entries, None, empty=empty, adopt=False, passed=passed)
-        return _by_rebuild(self, course, confirmed=confirmed, empty=empty, adopt=adopt)
+        while True:
+            with suppress(_Overtaken):  # then a cheaper way may be right
+                return _once(self, way, confirmed=confirmed, empty=empty, adopt=adopt, force=force)
+
+
+class _Overtaken(Exception):
+    """Another runner has done something while its lock was waited for."""
+
+
+def _once(
+    seeder: _Resettable, way: Way | None, *, confirmed: bool, empty: bool, adopt: bool, force: bool
+) -> ResetResult:
+    """Choose a way and go it, or the next one where it turns out not to be right."""
+    entries = seeder._session.entries()
+    reset_rules.check(seeder._session, entries, adopt=adopt)
+    course = _choose(seeder, entries, way, empty=empty, adopt=adopt)
+    takes: dict[Way, Callable[[], ResetResult]] = {
+        Way.ROWS: lambda: _by_rows(seeder, course, confirmed=confirmed),
+        Way.CLONE: lambda: _by_clone(seeder, course, confirmed=confirmed, force=force, adopt=adopt),
+    }
+    while take := takes.get(course.way):
+        try:
+            return take()
+        except (DatabaseError, Locked) as error:
+            if way is not None or (isinstance(error, Locked) and course.way is Way.ROWS):
+                raise
+            passed = (*course.passed, Passed(course.way, error.message))
+            course = _choose(seeder, entries, None, empty=empty, adopt=False, passed=passed)
+    seen = entries if way is None and not empty else None
+    return _by_rebuild(seeder, course, confirmed=confirmed, empty=empty, adopt=adopt, seen=seen)
 
 
 def _choose(
@@ -233,12 +247,17 @@ def _by_clone(seeder: _Resettable, course: Course, *, confirmed: bool, force: bo
     return ResetResult(Emptying(), (), Way.CLONE, course.passed, restored=done, keeps=keeps)
 
 
-def _by_rebuild(seeder: _Resettable, course: Course, *, confirmed: bool, empty: bool, adopt: bool) -> ResetResult:
+def _by_rebuild(
+    seeder: _Resettable, course: Course, *, confirmed: bool, empty: bool, adopt: bool, seen: list[Applied] | None
+) -> ResetResult:
+    """Empty the database and seed it again, unless the history has gone on since it was ``seen``: None is no matter."""
     from tdm_seed.engine import preflight, rebuild  # and with them all that seeds are loaded by
 
     session = seeder._session
     with session.lock() as lock:
         heads, entries = session.schema_heads(), session.entries()
+        if seen is not None and [each.id for each in entries[-1:]] != [each.id for each in seen[-1:]]:
+            raise _Overtaken
         reset_rules.check(session, entries, adopt=adopt)
         if not empty:
             plan = seeder._plan([], heads, (), ())

@@ -357,6 +357,15 @@ def test_two_who_reset_at_once_both_find_the_seeded_state(keeping_play: Playgrou
     assert seeded == state(play)
 
 
+def test_whoever_waits_while_another_seeds_again_goes_back_by_rows(keeping_play: Playground) -> None:
+    """Which way is right is asked anew once the history has gone on."""
+    keeping_play.upgrade()
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: reset(keeping_play), range(4)))
+    assert [Way.REBUILD, Way.ROWS, Way.ROWS, Way.ROWS] == sorted(each.way for each in done)
+    assert [1, 2] == keeping_play.items()
+
+
 def test_a_database_of_another_environment_is_never_put_back(keeping_play: Playground) -> None:
     """The name in the database decides, whichever way."""
     play = keeping_play
