@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from tdm_seed.dialects.mysql import snapshot
 from tdm_seed.engine import Progress
 from tdm_seed.errors import DatabaseError, Locked
 from tdm_seed.testing import servers
@@ -69,13 +68,10 @@ def test_two_databases_are_restored_from_a_snapshot_at_the_same_time(
         assert [1, 2] == other.items()
 
 
-def test_a_restore_that_somebody_keeps_from_beginning_is_none(
-    play: Playground, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_restore_that_somebody_keeps_from_beginning_is_none(play: Playground) -> None:
     """Nothing is dropped while a transaction uses a table, and no later command goes on with it."""
-    monkeypatch.setattr(snapshot, "_PATIENCE", 1)
     play.upgrade()
-    with play.seeder() as seeder:
+    with play.seeder(lock_timeout=1) as seeder:
         seeder.snapshot()
         play.sql("INSERT INTO item VALUES (7, 'mine')")
         with play.connection() as user:

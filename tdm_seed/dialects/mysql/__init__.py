@@ -22,6 +22,7 @@ from tdm_seed.dialects.mysql import columns as columnar
 from tdm_seed.dialects.mysql.copies import RESTORING, Copies
 from tdm_seed.dialects.mysql.errors import translate
 from tdm_seed.dialects.mysql.rewinds import Rewinds
+from tdm_seed.dialects.mysql.waits import limit, waiting
 from tdm_seed.dialects.orphans import ForeignKey
 from tdm_seed.dialects.statements import Statement
 from tdm_seed.dialects.throwaway import MARK
@@ -227,16 +228,9 @@ class MySQL(Rewinds, Dialect, Copies):
         """Ask for a table without triggers on INSERT."""
         return not rebuild.has_triggers(connection, table)
 
-    @contextmanager
-    def impatient(self, connection: Connection) -> Iterator[None]:
+    def impatient(self, connection: Connection) -> AbstractContextManager[None]:
         """Have the server give up."""
-        before = connection.exec_driver_sql("SELECT @@SESSION.innodb_lock_wait_timeout").scalar()
-        connection.exec_driver_sql(f"SET SESSION innodb_lock_wait_timeout = {_PATIENCE}")
-        try:
-            yield
-        finally:
-            if not connection.invalidated:
-                connection.exec_driver_sql(f"SET SESSION innodb_lock_wait_timeout = {before}")
+        return waiting(connection, _PATIENCE)
 
     def build(self, connection: Connection, downs: Sequence[Down]) -> None:
         """Build what is missing, each table in one pass over its rows."""
@@ -284,7 +278,7 @@ class MySQL(Rewinds, Dialect, Copies):
     @contextmanager
     def emptying(self, connection: Connection, patience: float) -> Iterator[None]:
         """Wait no longer, for rows and for tables."""
-        with super().emptying(connection, patience), rebuild.waiting(connection, holders.limit(patience)):
+        with super().emptying(connection, patience), waiting(connection, limit(patience)):
             yield
 
     def delete_all(self, connection: Connection, table: sa.TableClause) -> None:

@@ -14,10 +14,6 @@ from tdm_seed.dialects.mysql.binlog import ask
 from tdm_seed.dialects.wording import listed
 from tdm_seed.errors import Locked
 
-#: Where a connection notes how many seconds it waits for those who use a table.
-_PATIENCE: Final = "tdm_seed_patience"
-#: Seconds that the server takes for a limit at most.
-_LONGEST: Final = 31_536_000
 #: A lock of rows or of a table was not to be had in time.
 _WAITED: Final = 1205
 #: Whoever may not see what others do gets no answer; who of these is in the way is not told once the wait is over.
@@ -26,26 +22,6 @@ _OPEN: Final = (
     "JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
     "WHERE p.db = DATABASE() AND p.id <> CONNECTION_ID() ORDER BY t.trx_started, 1"
 )
-
-
-@contextmanager
-def patient(connection: Connection, seconds: float) -> Iterator[None]:
-    """Let what is done ``leniently`` in the block wait so long for those who use a table or a row."""
-    connection.info[_PATIENCE] = seconds
-    try:
-        yield
-    finally:
-        connection.info.pop(_PATIENCE, None)
-
-
-def patience(connection: Connection) -> int:
-    """Give how long that is, in whole seconds."""
-    return limit(connection.info[_PATIENCE])
-
-
-def limit(seconds: float) -> int:
-    """Give whole seconds that the server takes for a limit."""
-    return max(1, int(min(seconds, _LONGEST)))
 
 
 @contextmanager

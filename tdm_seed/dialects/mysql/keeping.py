@@ -13,6 +13,7 @@ from tdm_seed.dialects.mysql.binlog import Anchor, Position, ask
 from tdm_seed.dialects.mysql.definitions import quoted, run
 from tdm_seed.dialects.mysql.lenience import lenient
 from tdm_seed.dialects.mysql.mark import Mark
+from tdm_seed.dialects.mysql.waits import waiting
 from tdm_seed.dialects.rewinding import Kept, Scope
 from tdm_seed.errors import DatabaseError
 
@@ -106,13 +107,9 @@ def let_go(connection: Connection) -> None:
     ):
         if other := mark.stranger(connection):
             raise DatabaseError(other, hint="Drop or rename it.")
-        ask(connection, ["SET @tdm_seed_patience = @@SESSION.lock_wait_timeout, lock_wait_timeout = 1"])
-        try:
+        with waiting(connection, 1):
             run(connection, f"DROP TABLE IF EXISTS {quoted(name)}.{mark.MARK}")
             run(connection, f"DROP DATABASE {quoted(name)}")
-        finally:
-            if not connection.invalidated:
-                ask(connection, ["SET lock_wait_timeout = @tdm_seed_patience"])
 
 
 def forget(connection: Connection) -> None:

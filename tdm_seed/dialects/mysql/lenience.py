@@ -9,8 +9,8 @@ from typing import Any
 import pymysql
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.mysql import holders
 from tdm_seed.dialects.mysql.binlog import answers, ask
+from tdm_seed.dialects.mysql.waits import NAMES, patience
 
 
 @contextmanager
@@ -38,9 +38,9 @@ def leniently(connection: Connection, statements: Sequence[str]) -> list[tuple[i
 
 
 def _settings(connection: Connection) -> tuple[str, str]:
-    patience = str(holders.patience(connection))
+    seconds = str(patience(connection))
     given = {"sql_mode": "'NO_AUTO_VALUE_ON_ZERO'", "foreign_key_checks": "0"}
-    given |= dict.fromkeys(("lock_wait_timeout", "innodb_lock_wait_timeout"), patience)
+    given |= dict.fromkeys(NAMES, seconds)
     if getattr(connection.dialect, "is_mariadb", False):
         given["check_constraint_checks"] = "0"
     noted = ", ".join(f"@tdm_seed_{name} = @@SESSION.{name}, {name} = {value}" for name, value in given.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from tdm_seed.dialects import orphans
 from tdm_seed.dialects.appending import Down
 from tdm_seed.dialects.base import AS_IT_IS
 from tdm_seed.dialects.mysql import checks, reflected
+from tdm_seed.dialects.mysql.waits import waiting
 
 #: Seconds that ALTER TABLE waits for those who use the table; the server's own limit is a day, or a year, and whoever
 #: comes after us waits behind us.
@@ -135,18 +135,6 @@ def build(connection: Connection, downs: Sequence[Down]) -> None:
     if keys:
         found = reflected.foreign_keys(connection, [None])
         orphans.find(connection, [table], [key for key in found if key.child == (None, table.name)])
-
-
-@contextmanager
-def waiting(connection: Connection, seconds: int) -> Iterator[None]:
-    """Let statements that change a table or its rows wait so long for those who use them."""
-    names = ("lock_wait_timeout", "innodb_lock_wait_timeout")
-    _run(connection, "SET " + ", ".join(f"@tdm_seed_{name} = @@{name}, {name} = {seconds}" for name in names))
-    try:
-        yield
-    finally:
-        if not connection.invalidated:
-            _run(connection, "SET " + ", ".join(f"{name} = @tdm_seed_{name}" for name in names))
 
 
 def _going(connection: Connection, table: sa.Table, scheme: _Scheme, *, empty: bool) -> list[_Part]:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.mysql import altered, hindrances, holders, keeping, lock, rewind
+from tdm_seed.dialects.mysql import altered, hindrances, keeping, lock, rewind
+from tdm_seed.dialects.mysql.waits import patient
 from tdm_seed.dialects.rewinding import Kept, Rewinding, Rewound, Scope, Touched, Transactions
 from tdm_seed.dialects.waiting import Claim
 
@@ -21,7 +22,7 @@ class Rewinds(Rewinding):
 
     def keep(self, connection: Connection, scope: Scope, content: Kept, patience: float) -> None:
         """Copy all rows beside."""
-        with holders.patient(connection, patience):
+        with patient(connection, patience):
             keeping.keep(connection, scope, content)
 
     def kept(self, connection: Connection) -> Kept | None:
@@ -56,7 +57,7 @@ class Rewinds(Rewinding):
         """Set numbers back behind the transaction, since that commits, and let others run."""
         connection.info.pop(rewind.MOVES, None)
         try:
-            with holders.patient(connection, claim.timeout):
+            with patient(connection, claim.timeout):
                 with self.transaction(connection, write=True):
                     yield
                 rewind.renumber(connection)

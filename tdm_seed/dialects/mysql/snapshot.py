@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from tdm_seed.dialects.mysql import definitions, keeping, lending
 from tdm_seed.dialects.mysql.copies import RESTORING
 from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
+from tdm_seed.dialects.mysql.waits import limit
 from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
@@ -22,7 +23,7 @@ TABLE: Final = "tdm_seed_snapshot"
 _DENIED: Final = (1044, 1142, 1227)
 _WAITED: Final = 1205
 _MODE: Final = "sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"
-#: Seconds that a statement waits for those who use a table.
+#: Seconds that a statement waits for those who use a table, where nobody has said how long.
 _PATIENCE: Final = 60
 
 _KNOWN = sa.text(
@@ -44,6 +45,7 @@ class Siblings:
         self._engine = engine
         self._database = database
         self._reached = reached
+        self._patience = _PATIENCE
 
     @property
     def database(self) -> str:
@@ -51,7 +53,11 @@ class Siblings:
         return self._database
 
     def lock(self, claim: Claim) -> AbstractContextManager[object]:
-        """Need none: whoever works with snapshots of a database is its runner, and each of them has locks besides."""
+        """Need none: whoever works with snapshots of a database is its runner, and each of them has locks besides.
+
+        What is done meanwhile waits for others as long as that runner does.
+        """
+        self._patience = limit(claim.timeout)
         return nullcontext()
 
     def snapshots(self) -> list[Snapshot]:
@@ -63,7 +69,7 @@ class Siblings:
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy rows in one transaction that reads each table as nobody changes it, and write the mark last."""
         name = name_of(self._database, key)
-        with self._connected() as connection, lending.alone(connection, name, _PATIENCE) as alone:
+        with self._connected() as connection, lending.alone(connection, name, self._patience) as alone:
             self._refuse_used(connection, name, alone=alone)
             if foreign(_said(connection, name)):
                 raise of_another_version(name)
@@ -94,7 +100,7 @@ class Siblings:
 
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
         """Drop everything and make it again; a table that says so is there from before the first to after the last."""
-        with self._connected() as connection, lending.used(connection, snapshot.name, _PATIENCE):
+        with self._connected() as connection, lending.used(connection, snapshot.name, self._patience):
             if _mark(connection, snapshot.name) is None:
                 raise DatabaseError(
                     f"the snapshot {snapshot.name} was dropped meanwhile", hint="The database is what it was."
@@ -127,7 +133,7 @@ class Siblings:
             if _has(connection, self._database, RESTORING):
                 name = run(connection, f"SELECT snapshot FROM {RESTORING}").scalar()
                 if name is not None:
-                    with lending.used(connection, name, _PATIENCE):
+                    with lending.used(connection, name, self._patience):
                         self._refuse_lost(connection, name)
                         self._replay(connection, name, whole=False)
                 run(connection, f"DROP TABLE {RESTORING}")
@@ -200,8 +206,8 @@ class Siblings:
             run(connection, f"DROP TABLE {RESTORING}")
             if isinstance(error.orig, pymysql.Error) and error.orig.args[0] == _WAITED:
                 raise Locked(
-                    f"somebody uses a table of the database, and did not stop for {_PATIENCE} s",
-                    hint="The database is what it was. Close what uses it, and run the command again.",
+                    f"somebody uses a table of the database, and did not stop for {self._patience} s",
+                    hint="The database is what it was. Close what uses it, or wait longer with --lock-timeout SECONDS.",
                 ) from error
             raise DatabaseError(
                 f"nothing of the database can be dropped: {_reason(error)}", hint="The database is what it was."
@@ -272,7 +278,7 @@ class Siblings:
             checks = ", check_constraint_checks = 0" if getattr(connection.dialect, "is_mariadb", False) else ""
             run(
                 connection,
-                f"SET SESSION foreign_key_checks = 0, {_MODE}, lock_wait_timeout = {_PATIENCE}{checks}",
+                f"SET SESSION foreign_key_checks = 0, {_MODE}, lock_wait_timeout = {self._patience}{checks}",
             )
             run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.commit()
