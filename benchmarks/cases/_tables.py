@@ -5,6 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from benchmarks import project
+from benchmarks.case import Case
+from benchmarks.sitting import DifferentRows
+
 _FILL = (
     "INSERT INTO {table} (id, name, parent_id, note, amount) "
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
@@ -48,3 +52,24 @@ def counted(connection: Connection, metadata: sa.MetaData) -> list[tuple[object,
         tuple(connection.execute(sa.select(sa.func.count(), sa.func.max(t.c.id), sa.func.min(t.c.name))).one())
         for t in metadata.sorted_tables
     ]
+
+
+class GoingBack(Case):
+    """A case of which ours must leave what was seeded; theirs leaves something else, so there is nothing to compare."""
+
+    _url: str
+    _metadata: sa.MetaData
+    #: What ``_found`` gave before anything was written.
+    _seeded: list[tuple[object, ...]]
+    #: Which side was at work last.
+    _side = "ours"
+
+    def content(self) -> object:
+        """Prove that ours has brought everything back."""
+        if self._side == "ours" and self._found() != self._seeded:
+            raise DifferentRows(f"{self.name}: what was seeded is not what is there now")
+        return None
+
+    def _found(self) -> list[tuple[object, ...]]:
+        with project.connected(self._url) as connection:
+            return counted(connection, self._metadata)
