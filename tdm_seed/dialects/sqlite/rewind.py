@@ -28,8 +28,6 @@ _BESIDE: Final = ("-journal", "-wal", "-shm")
 _LIKE: Final = "tdm_seed_like_copy"
 #: Where a connection notes what is another one once anybody has committed.
 _MOMENT: Final = "tdm_seed_moment"
-#: Where a connection notes at which version of the schema the file was like the copy.
-_DEFINED: Final = "tdm_seed_defined"
 #: Where a connection notes how many seconds whoever reads the file is waited for.
 _PATIENCE: Final = "tdm_seed_patience"
 
@@ -131,8 +129,7 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
     with closing(sqlite3.connect(source)) as copy:
         _remember(driver, copy, said)
         driver.execute("ROLLBACK")
-        for noted in (_LIKE, _DEFINED):
-            connection.info.pop(noted, None)
+        connection.info.pop(_LIKE, None)
         logged = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         if not logged:
             driver.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -142,7 +139,6 @@ def put_back(connection: Connection, path: Path, reached: Callable[[str], None])
         connection.info.pop(_MOMENT)
     else:
         connection.info[_LIKE] = _version(driver)
-        connection.info[_DEFINED] = _schema(driver)
     reached("after putting back")
     return Rewound(whole=True)
 
@@ -173,12 +169,6 @@ def unlock(connection: Connection) -> None:
 def _version(driver: sqlite3.Connection) -> int:
     """Read a number that is another one once another connection has committed, 6 µs."""
     (version,) = driver.execute("PRAGMA data_version").fetchone()
-    return int(version)
-
-
-def _schema(driver: sqlite3.Connection) -> int:
-    """Read a number that is another one once anybody has changed the schema; a backup counts as that, too."""
-    (version,) = driver.execute("PRAGMA schema_version").fetchone()
     return int(version)
 
 
@@ -236,16 +226,13 @@ class Rewinds(Rewinding):
     def written(self, connection: Connection) -> bool:
         """Compare the version of the file with that at which it was like the copy."""
         driver = driver_of(connection)
-        connection.info[_MOMENT] = _version(driver), _schema(driver), driver.total_changes
+        (schema,) = driver.execute("PRAGMA schema_version").fetchone()
+        connection.info[_MOMENT] = _version(driver), schema, driver.total_changes
         return written(connection)
 
     def moment(self, connection: Connection) -> object | None:
         """Tell by the versions of the file and its schema, and how many rows this connection itself has changed."""
         return connection.info.get(_MOMENT)
-
-    def defined(self, connection: Connection) -> bool:
-        """Compare the version of the schema with that at which the file was like the copy."""
-        return connection.info.get(_DEFINED) != _schema(driver_of(connection))
 
     def touched(self: _Needs, connection: Connection, own: Collection[str], patience: float) -> Touched | None:
         """Compare the file with its copy."""
