@@ -151,10 +151,13 @@ class Snapshots:
     #: Whether nobody may be connected to a database that is copied or replaced, not even we.
     copies_alone: ClassVar[bool] = False
 
-    def store(self, url: URL, connection: Connection, application: str, reached: Callable[[str], None]) -> Store:
+    def store(
+        self, url: URL, connection: Connection, application: str, reached: Callable[[str], None], patience: float
+    ) -> Store:
         """Give the store of a database; the connection to it may be closed afterwards.
 
-        ``reached`` is told the named points of building and restoring.
+        ``reached`` is told the named points of building and restoring. Whoever uses a table is waited for so many
+        seconds, where nobody has to leave.
 
         Raises:
             UsageError: there are no snapshots on this database.

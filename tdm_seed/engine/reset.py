@@ -132,19 +132,24 @@ class Resetting:
                     return _by_rows(self, Course(Way.ROWS, kept=kept), confirmed=confirmed)
             self._known = None
         self._session.go_on()
-        while True:
-            with suppress(_Overtaken):  # then a cheaper way may be right
-                return _once(self, way, confirmed=confirmed, empty=empty, adopt=adopt, force=force)
+        given = {"confirmed": confirmed, "empty": empty, "adopt": adopt, "force": force}
+        with suppress(_Overtaken):
+            return _once(self, way, **given, again=way is None and not empty)
+        return _once(self, way, **given, again=False)
 
 
 class _Overtaken(Exception):
-    """Another runner has done something while its lock was waited for."""
+    """There are rows to go back to, which another runner has kept while its lock was waited for."""
 
 
 def _once(
-    seeder: _Resettable, way: Way | None, *, confirmed: bool, empty: bool, adopt: bool, force: bool
+    seeder: _Resettable, way: Way | None, *, confirmed: bool, empty: bool, adopt: bool, force: bool, again: bool
 ) -> ResetResult:
-    """Choose a way and go it, or the next one where it turns out not to be right."""
+    """Choose a way and go it, or the next one where it turns out not to be right.
+
+    Raises:
+        _Overtaken: the choice has to be made ``again``, which is allowed.
+    """
     entries = seeder._session.entries()
     reset_rules.check(seeder._session, entries, adopt=adopt)
     course = _choose(seeder, entries, way, empty=empty, adopt=adopt)
@@ -160,8 +165,7 @@ def _once(
                 raise
             passed = (*course.passed, Passed(course.way, error.message))
             course = _choose(seeder, entries, None, empty=empty, adopt=False, passed=passed)
-    seen = entries if way is None and not empty else None
-    return _by_rebuild(seeder, course, confirmed=confirmed, empty=empty, adopt=adopt, seen=seen)
+    return _by_rebuild(seeder, course, confirmed=confirmed, empty=empty, adopt=adopt, again=again)
 
 
 def _choose(
@@ -178,7 +182,7 @@ def _choose(
         if asked not in (None, Way.REBUILD):
             raise UsageError(f"--empty leaves the database empty, and --way {asked} brings rows back")
         return Course(Way.REBUILD)
-    now = key(seeder._session, seeder.seeds, clock(seeder.environment, ()))
+    now = _key(seeder)
     reasons = list(passed)
     for way in Way:
         if asked not in (None, way) or any(each.way is way for each in passed):
@@ -194,6 +198,10 @@ def _choose(
         hint='Add "rebuild" to reset_ways, which is always right.',
         **seeder.environment.place("reset_ways"),
     )
+
+
+def _key(seeder: _Resettable) -> Key:
+    return key(seeder._session, seeder.seeds, clock(seeder.environment, ()))
 
 
 def _look(seeder: _Resettable, way: Way, entries: list[Applied], now: Key, *, asked: bool, adopt: bool) -> Course | str:
@@ -248,17 +256,17 @@ def _by_clone(seeder: _Resettable, course: Course, *, confirmed: bool, force: bo
 
 
 def _by_rebuild(
-    seeder: _Resettable, course: Course, *, confirmed: bool, empty: bool, adopt: bool, seen: list[Applied] | None
+    seeder: _Resettable, course: Course, *, confirmed: bool, empty: bool, adopt: bool, again: bool
 ) -> ResetResult:
-    """Empty the database and seed it again, unless the history has gone on since it was ``seen``: None is no matter."""
+    """Empty the database and seed it again, unless it can go back by rows by now and may choose ``again``."""
     from tdm_seed.engine import preflight, rebuild  # and with them all that seeds are loaded by
 
     session = seeder._session
     with session.lock() as lock:
         heads, entries = session.schema_heads(), session.entries()
-        if seen is not None and [each.id for each in entries[-1:]] != [each.id for each in seen[-1:]]:
-            raise _Overtaken
         reset_rules.check(session, entries, adopt=adopt)
+        if again and isinstance(_look(seeder, Way.ROWS, entries, _key(seeder), asked=False, adopt=adopt), Course):
+            raise _Overtaken
         if not empty:
             plan = seeder._plan([], heads, (), ())
             preflight.check(session, plan, [], heads)

@@ -206,7 +206,8 @@ class Session:
         """
         if self._store is None:
             with self.reading():
-                self._store = self.dialect.store(self.url, self.connection, self.application, self.progress.reached)
+                given = self.url, self.connection, self.application, self.progress.reached
+                self._store = self.dialect.store(*given, self.lock_timeout)
         return self._store
 
     def _held(self, dry_run: bool) -> AbstractContextManager[HeldLock]:

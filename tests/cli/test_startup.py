@@ -51,6 +51,20 @@ def test_going_back_to_a_snapshot_imports_neither_alembic_nor_what_shows_progres
     assert [("one",)] == project.rows("SELECT schema_heads FROM seed_history WHERE state = 'reset'")
 
 
+def test_the_program_has_arrow_give_memory_back(project: Small) -> None:
+    """Its own allocator would keep it; whoever has chosen one has that."""
+    project.write(
+        "seeds/reference/20260105_0900_pool.py",
+        "import pyarrow\n\ndef upgrade(db):\n    print('pool', pyarrow.default_memory_pool().backend_name)\n",
+    )
+    for chosen in ("", "mimalloc"):
+        environ = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+        environ |= {"ARROW_DEFAULT_MEMORY_POOL": chosen} if chosen else {}
+        command = [sys.executable, "-m", "tdm_seed", "upgrade", "--again", "pool"]
+        done = subprocess.run(command, cwd=project.root, env=environ, capture_output=True, text=True, check=True)
+        assert f"pool {chosen or 'system'}" in done.stdout + done.stderr
+
+
 def test_importing_the_package_imports_nothing_else() -> None:
     """Its names are fetched when they are used."""
     code = "import sys, tdm_seed; print(*(name for name in sys.modules if name.startswith('tdm_seed.')))"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from tdm_seed import dialects
 from tdm_seed.dialects.rewinding import Rewound, Touched
-from tdm_seed.engine import rewinding
+from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.reset import ResetResult
 from tdm_seed.errors import DriftError, Protected, SchemaNotReady, UsageError
 from tdm_seed.values import State, Way
@@ -364,6 +365,33 @@ def test_whoever_waits_while_another_seeds_again_goes_back_by_rows(keeping_play:
         done = list(pool.map(lambda _: reset(keeping_play), range(4)))
     assert [Way.REBUILD, Way.ROWS, Way.ROWS, Way.ROWS] == sorted(each.way for each in done)
     assert [1, 2] == keeping_play.items()
+
+
+def test_whoever_comes_while_rows_are_kept_goes_back_by_them(
+    keeping_play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history tells nothing of that: it had its last entry before."""
+    waits, prepare, coming = Event(), rewinding.prepare, []
+
+    class Waiting(Progress):
+        def waiting(self, holder: str) -> None:
+            waits.set()
+
+    def second() -> ResetResult:
+        with keeping_play.seeder(progress=Waiting()) as seeder:
+            return seeder.reset(confirmed=True)
+
+    def keeping(*given: Any) -> Any:
+        if not coming:
+            coming.append(pool.submit(second))
+            assert waits.wait(30)
+        return prepare(*given)
+
+    monkeypatch.setattr(rewinding, "prepare", keeping)
+    keeping_play.upgrade()
+    with ThreadPoolExecutor(1) as pool:
+        assert Way.REBUILD is reset(keeping_play).way
+        assert Way.ROWS is coming[0].result().way
 
 
 def test_a_database_of_another_environment_is_never_put_back(keeping_play: Playground) -> None:

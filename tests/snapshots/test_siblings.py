@@ -84,6 +84,17 @@ def test_a_restore_that_somebody_keeps_from_beginning_is_none(play: Playground) 
     assert [1, 2] == play.items()
 
 
+def test_whoever_has_written_is_waited_for_as_long_as_the_runner_waits(play: Playground) -> None:
+    """A row that nobody knows to be there keeps the whole from being saved."""
+    play.upgrade()
+    with play.seeder(lock_timeout=1) as seeder, play.connection() as user:
+        user.exec_driver_sql("UPDATE item SET label = 'other'")
+        with pytest.raises(Locked, match="Lock wait timeout exceeded"):
+            seeder.snapshot()
+        user.rollback()
+        assert seeder.snapshot().built
+
+
 def test_what_this_user_could_not_make_again_is_not_saved(play: Playground) -> None:
     """A view of another user's, found before anything is dropped; that one saves it, and it is restored as it was."""
     url = make_url(play.url)

@@ -42,7 +42,7 @@ _TEMPORARY = (("CREATE", "TEMPORARY"), ("DROP", "TEMPORARY"))
 #: Statements that answer once for each query inside them, and then once more.
 _ANSWERS_OFTEN = frozenset({"CALL", "EXECUTE"})
 
-#: Seconds that a chunk waits for another one: too short for anybody else's transaction to be taken for one.
+#: Seconds that a chunk waits for another one, and for whoever else has a row or the table: then it goes by itself.
 _PATIENCE = 1
 
 

@@ -28,13 +28,14 @@ class Copies(Snapshots, Throwaways):
     takes_snapshots: ClassVar[bool] = True
 
     def store(
-        self: _Reaching, url: URL, connection: Connection, application: str, reached: Callable[[str], None]
-    ) -> Store:
+        self: _Reaching, url: URL, connection: Connection, application: str, reached: Callable[[str], None],
+        patience: float,
+    ) -> Store:  # fmt: skip
         """Ask for the database's name, which may stand in a file of options."""
         from tdm_seed.dialects.mysql.snapshot import Siblings
 
         name: str = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
-        return Siblings(self.engine(url, application), name, reached)
+        return Siblings(self.engine(url, application), name, reached, patience)
 
     @contextmanager
     def throwaways(self: _Reaching, url: URL, application: str, claim: Claim) -> Iterator[Databases]:

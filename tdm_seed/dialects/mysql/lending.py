@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -40,11 +41,12 @@ def used(connection: Connection, name: str, patience: int) -> Iterator[None]:
 
 @contextmanager
 def alone(connection: Connection, name: str, patience: int) -> Iterator[bool]:
-    """Tell whether nobody uses a snapshot, and keep it so during the block."""
+    """Tell whether nobody uses a snapshot, or will within ``patience`` seconds, and keep it so during the block."""
     got: list[int] = []
+    end = time.monotonic() + patience
     try:
         for place in range(_PLACES):
-            if not _taken(connection, name, place, patience):
+            if not _taken(connection, name, place, max(0, round(end - time.monotonic()))):
                 break
             got.append(place)
         yield len(got) == _PLACES

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from tdm_seed.dialects.mysql import definitions, keeping, lending
 from tdm_seed.dialects.mysql.copies import RESTORING
 from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
-from tdm_seed.dialects.mysql.waits import limit
+from tdm_seed.dialects.mysql.waits import NAMES, limit
 from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
@@ -23,8 +23,6 @@ TABLE: Final = "tdm_seed_snapshot"
 _DENIED: Final = (1044, 1142, 1227)
 _WAITED: Final = 1205
 _MODE: Final = "sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"
-#: Seconds that a statement waits for those who use a table, where nobody has said how long.
-_PATIENCE: Final = 60
 
 _KNOWN = sa.text(
     "SELECT m.table_schema AS name, (SELECT sum(t.data_length + t.index_length) FROM information_schema.tables t "
@@ -41,11 +39,11 @@ _WITH_ROWS = sa.text(
 class Siblings:
     """The store of a MySQL or MariaDB server, for one of its databases."""
 
-    def __init__(self, engine: Engine, database: str, reached: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, database: str, reached: Callable[[str], None], patience: float) -> None:
         self._engine = engine
         self._database = database
         self._reached = reached
-        self._patience = _PATIENCE
+        self._patience = limit(patience)
 
     @property
     def database(self) -> str:
@@ -53,11 +51,7 @@ class Siblings:
         return self._database
 
     def lock(self, claim: Claim) -> AbstractContextManager[object]:
-        """Need none: whoever works with snapshots of a database is its runner, and each of them has locks besides.
-
-        What is done meanwhile waits for others as long as that runner does.
-        """
-        self._patience = limit(claim.timeout)
+        """Need none: whoever works with snapshots of a database is its runner, and each of them has locks besides."""
         return nullcontext()
 
     def snapshots(self) -> list[Snapshot]:
@@ -276,10 +270,8 @@ class Siblings:
         """Connect without checks of keys, which the rows have passed, and without strictness about old values."""
         with self._engine.connect() as connection:
             checks = ", check_constraint_checks = 0" if getattr(connection.dialect, "is_mariadb", False) else ""
-            run(
-                connection,
-                f"SET SESSION foreign_key_checks = 0, {_MODE}, lock_wait_timeout = {self._patience}{checks}",
-            )
+            waits = ", ".join(f"{name} = {self._patience}" for name in NAMES)
+            run(connection, f"SET SESSION foreign_key_checks = 0, {_MODE}, {waits}{checks}")
             run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.commit()
             yield connection

@@ -39,8 +39,9 @@ class Copies(Snapshots, Throwaways):
     copies_alone: ClassVar[bool] = True
 
     def store(
-        self: _Reaching, url: URL, connection: Connection, application: str, reached: Callable[[str], None]
-    ) -> Store:
+        self: _Reaching, url: URL, connection: Connection, application: str, reached: Callable[[str], None],
+        patience: float,
+    ) -> Store:  # fmt: skip
         """Ask for the database's name where it does not stand in its place in the URL."""
         plain = url.database is not None and "dbname" not in url.query
         name = url.database if plain else connection.exec_driver_sql("SELECT current_database()").scalar_one()

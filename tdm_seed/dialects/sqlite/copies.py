@@ -37,8 +37,9 @@ class Copies(Snapshots, Throwaways):
     takes_snapshots: ClassVar[bool] = True
 
     def store(
-        self: _Reaching, url: URL, connection: Connection, application: str, reached: Callable[[str], None]
-    ) -> Store:
+        self: _Reaching, url: URL, connection: Connection, application: str, reached: Callable[[str], None],
+        patience: float,
+    ) -> Store:  # fmt: skip
         """Find the file, which need not be there yet."""
         from tdm_seed.dialects.sqlite.snapshot import Files
 
