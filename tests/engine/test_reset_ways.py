@@ -359,7 +359,7 @@ def test_two_who_reset_at_once_both_find_the_seeded_state(keeping_play: Playgrou
 
 
 def test_whoever_waits_while_another_seeds_again_goes_back_by_rows(keeping_play: Playground) -> None:
-    """Which way is right is asked anew once the history has gone on."""
+    """Under the lock it asks whether rows are kept by now."""
     keeping_play.upgrade()
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: reset(keeping_play), range(4)))
