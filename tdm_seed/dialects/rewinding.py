@@ -115,7 +115,9 @@ class Rewinding:
         """Drop what is kept, and note nothing any more, inside a transaction."""
 
     def written(self, connection: Connection) -> bool:
-        """Tell whether anything was written since ``keep``, or since it was put back; True where nobody knows.
+        """Tell whether anything was written since ``keep``, or since it was put back, inside ``rewinding``.
+
+        True where nobody knows.
 
         Raises:
             DatabaseError: nothing is kept any more.
@@ -149,6 +151,7 @@ class Rewinding:
 
         Raises:
             Locked: the run's lock is taken before it, and was not to be had in time.
+            DatabaseError: nothing is kept any more.
         """
         raise NotImplementedError
 

@@ -193,7 +193,7 @@ class Snapshots:
         """
         raise UsageError(f"snapshots are not to be had here: {self.no_snapshots}")
 
-    def stamp(self, connection: Connection, own: Collection[str]) -> tuple[Any, ...] | None:
+    def stamp(self, connection: Connection, own: Collection[str]) -> str | None:
         """Ask for what is another one whenever the fingerprint is, in a fraction of its time; None where nothing is.
 
         It may also be another one while the fingerprint is the same. Taken in a transaction that is rolled back, it

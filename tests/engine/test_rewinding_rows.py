@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tdm_seed.dialects.postgresql import fingerprint
 from tdm_seed.dialects.rewinding import Rewound, Touched
 from tdm_seed.engine import Progress, rewinding
 from tdm_seed.engine.session import Session
@@ -103,6 +104,18 @@ def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewin
     assert Rewound() == back()
     assert before == play.history()
     assert len(asked) <= 6
+
+
+def test_the_catalogue_is_compared_by_a_function_whose_plan_the_session_keeps(play: Playground, back: Rewinds) -> None:
+    """Which says what the query says that it is made of."""
+    with back.session.reading():
+        connection, own = back.session.connection, back.session.history.own_tables
+        assert fingerprint.stamp(connection, own) == fingerprint.stamped(connection)
+    does(play, ["DELETE FROM loose"])
+    asked: list[str] = []
+    sa.event.listen(back.session.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    assert back()
+    assert ["SELECT tdm_seed_rows.stamp()"] == [query for query in asked if "stamp()" in query or "hashtid" in query]
 
 
 def test_what_was_written_can_be_named(play: Playground, back: Rewinds) -> None:

@@ -31,7 +31,6 @@ _START = sa.text(
 )
 #: Milliseconds that the server takes for a limit at most; 0 would be none.
 _LONGEST: Final = 2**31 - 1
-_LIMIT = sa.text("SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'")
 _OF_OTHERS = sa.text(
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN ('r', 'p') AND CASE WHEN n.nspname = coalesce(:schema, current_schema()) "
@@ -91,8 +90,13 @@ def be_impatient(connection: Connection, seconds: float) -> None:
 
     Whoever idles in a transaction would otherwise hold us for good, and everybody who comes after us.
     """
+    connection.exec_driver_sql(impatience(seconds), execution_options=AS_IT_IS)
+
+
+def impatience(seconds: float) -> str:
+    """Give what lets no statement wait longer, as ``be_impatient`` does."""
     milliseconds = max(1, int(min(seconds * 1000, _LONGEST)))
-    connection.execute(_LIMIT, {"limit": f"{milliseconds}ms"})
+    return f"SELECT set_config('lock_timeout', '{milliseconds}ms', true) WHERE current_setting('lock_timeout') = '0'"
 
 
 def see_all(connection: Connection) -> None:

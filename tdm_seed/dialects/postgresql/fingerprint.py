@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from tdm_seed.dialects.postgresql.sending import driver_of
+from tdm_seed.dialects.base import AS_IT_IS
+from tdm_seed.dialects.postgresql.places import SCHEMA
 from tdm_seed.dialects.postgresql.swap import literal
 
 #: Expressions are digested as the server stores them and not as it writes them for people, which takes longer and
@@ -161,25 +162,44 @@ _PARTS: Final = (
 #: A version of a row is known by where it lies and by the transaction that wrote it. Writing in place, as ANALYZE and
 #: VACUUM do, changes neither, and nothing that the fingerprint is made of. Rights name roles, which can be renamed.
 _STAMP: Final = (
-    "SELECT "
+    "SELECT CAST(ROW("
     + ", ".join(f"(SELECT sum({{version}} # {key}::bigint) FROM {part} WHERE {which})" for part, key, which in _PARTS)
-    + ", (SELECT md5(string_agg(concat(oid, ' ', rolname), ',' ORDER BY oid)) FROM pg_roles)"
+    + ", (SELECT md5(string_agg(concat(oid, ' ', rolname), ',' ORDER BY oid)) FROM pg_roles)) AS text)"
 )
 
 
-def stamp(connection: Connection, own: Collection[str]) -> tuple[Any, ...]:
-    """Sum up which versions of the catalogue's rows are visible, in one query: 1.5 ms for 30 tables, 2.5 for 300.
+def stamp(connection: Connection, own: Collection[str]) -> str:
+    """Sum up which versions of the catalogue's rows are visible, in one query."""
+    return _one(connection, _stamp(connection, own))
 
-    It has no parameters, so that a session that asks often keeps its plan, which takes as long to make.
+
+def stamping(connection: Connection, own: Collection[str]) -> str:
+    """Give what makes a function of the stamp, so that a session keeps its plan.
+
+    A stamp takes 0.7 ms for 30 tables and 2.7 for 300 with it, and 1.6 and 4.2 without.
     """
+    return (
+        f"CREATE FUNCTION {SCHEMA}.stamp() RETURNS text LANGUAGE plpgsql "
+        f"AS $stamp$ BEGIN RETURN ({_stamp(connection, own)}); END $stamp$"
+    )
+
+
+def stamped(connection: Connection) -> str:
+    """Call that function."""
+    return _one(connection, f"SELECT {SCHEMA}.stamp()")
+
+
+def _stamp(connection: Connection, own: Collection[str]) -> str:
     version = "hashtidextended(ctid, xmin::text::bigint)"
     if (connection.dialect.server_version_info or (0,)) < (14,):
         version = "hashtextextended(ctid::text, xmin::text::bigint)"
     names = ", ".join(literal(name) for name in sorted(own))
-    query = _STAMP.replace("{version}", version).replace("{own}", names)
-    with driver_of(connection).cursor() as cursor:
-        row = cursor.execute(query.encode(), prepare=True).fetchone()
-    return tuple(row or ())
+    return _STAMP.replace("{version}", version).replace("{own}", names)
+
+
+def _one(connection: Connection, query: str) -> str:
+    found: str = connection.exec_driver_sql(query, execution_options=AS_IT_IS).scalar_one()
+    return found
 
 
 def fingerprint(connection: Connection, own: Collection[str]) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.base import AS_IT_IS
-from tdm_seed.dialects.postgresql import around, emptying, marks, places, views
+from tdm_seed.dialects.postgresql import around, emptying, fingerprint, marks, places, views
 from tdm_seed.dialects.postgresql.identity import as_text
 from tdm_seed.dialects.postgresql.places import SCHEMA, Place
 from tdm_seed.dialects.postgresql.views import View
@@ -146,6 +146,7 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
     ])  # fmt: skip
     _run(connection, marks.question(states, marks.TRIGGERS * len(members)))
     _run(connection, around.FUNCTION)
+    _run(connection, fingerprint.stamping(connection, [name for _, name in scope.own]))
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")
     _run(connection, marks.FIRST_MARK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -162,13 +163,24 @@ def written(connection: Connection) -> Written:
     Raises:
         DatabaseError: none are any more.
     """
-    try:
+    with still_kept():
         rows = connection.exec_driver_sql(QUESTION).all()
-    except sa.exc.ProgrammingError as error:
-        if isinstance(error.orig, psycopg.errors.InvalidSchemaName):
+    return found(connection, rows)
+
+
+@contextmanager
+def still_kept() -> Iterator[None]:
+    """Say what it means that the schema is gone.
+
+    Raises:
+        DatabaseError: no rows are kept any more.
+    """
+    try:
+        yield
+    except (psycopg.errors.InvalidSchemaName, sa.exc.ProgrammingError) as error:
+        if isinstance(getattr(error, "orig", error), psycopg.errors.InvalidSchemaName):
             raise DatabaseError("no rows are kept any more", hint="Run the command again.") from error
         raise
-    return found(connection, rows)
 
 
 def found(connection: Connection, rows: Iterable[Sequence[Any]]) -> Written:

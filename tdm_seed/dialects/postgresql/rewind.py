@@ -32,7 +32,7 @@ _AT_ONCE = sa.text(
 )
 #: What the first attempt goes back to.
 _SAVEPOINT = "tdm_seed_order"
-#: Where a connection notes what was found written before the lock of the run was taken.
+#: Where a connection notes what was found written before the lock of the run was taken, for as long as that is open.
 FOUND = "tdm_seed_written"
 #: Where a connection notes what moves the sequences at the end.
 MOVES = "tdm_seed_moves"
@@ -54,6 +54,17 @@ class _Task:
     moves: list[str]
 
 
+def begin(connection: Connection, statements: Sequence[str]) -> None:
+    """Send these, and ask what was written, in one message to the server.
+
+    Raises:
+        DatabaseError: no rows are kept any more.
+    """
+    with marks.still_kept():
+        *_, rows = _answers(connection, [*statements, marks.QUESTION])
+    connection.info[FOUND] = marks.found(connection, rows)
+
+
 def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
     """Put back what was written.
 
@@ -61,7 +72,7 @@ def run(connection: Connection, reached: Callable[[str], None]) -> Rewound:
         DatabaseError: what is kept does not fit the tables any more, or the server refuses.
         Protected: rows that stay point to some that would go.
     """
-    found: Written = connection.info.pop(FOUND)
+    found: Written = connection.info[FOUND]
     if found.lost:
         raise DatabaseError("a crash of the server has emptied what was kept to go back to", hint=_STALE)
     task = _task(connection, found)

@@ -38,9 +38,8 @@ class Rewinds(Rewinding):
         keeping.forget(connection)
 
     def written(self, connection: Connection) -> bool:
-        """Ask for marks and moved sequences at once; what is found is where ``rewind`` begins."""
-        found = connection.info[rewind.FOUND] = marks.written(connection)
-        return bool(found)
+        """Tell what ``rewinding`` has found: marks and moved sequences, which is where ``rewind`` begins."""
+        return bool(connection.info[rewind.FOUND])
 
     def moment(self, connection: Connection) -> object | None:
         """Tell by the snapshot in which marks were looked for: every transaction that writes makes it another one."""
@@ -62,8 +61,7 @@ class Rewinds(Rewinding):
             connection.info.pop(noted, None)
         try:
             with self.transaction(connection, write=True):
-                connection.exec_driver_sql(_SEEING)
-                emptying.be_impatient(connection, claim.timeout)
+                rewind.begin(connection, [_SEEING, emptying.impatience(claim.timeout)])
                 yield
                 rewind.commit(connection)
         finally:
