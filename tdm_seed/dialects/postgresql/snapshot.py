@@ -43,6 +43,7 @@ class Templates(Beside):
     ) -> None:  # fmt: skip
         super().__init__(engine, url, database, application)
         self._reached = reached
+        self._listed: list[Snapshot] | None = None
 
     @property
     def database(self) -> str:
@@ -55,7 +56,7 @@ class Templates(Beside):
 
         All that is done meanwhile goes by the session that holds it: what the server is still at for a runner that was
         killed is done before another one gets the lock. Behind a pooler, sessions are nobody's own. Whoever holds it
-        already goes on.
+        already goes on. Snapshots are listed once meanwhile, until one is made or dropped here.
         """
         if self._working is not None:
             yield
@@ -66,7 +67,7 @@ class Templates(Beside):
             try:
                 yield
             finally:
-                self._working = None
+                self._working = self._listed = None
 
     def snapshots(self) -> list[Snapshot]:
         """List the databases that carry our mark, or were born as we let them be born and not marked yet.
@@ -77,6 +78,12 @@ class Templates(Beside):
             return self._snapshots(admin)
 
     def _snapshots(self, admin: Connection) -> list[Snapshot]:
+        listed = self._list(admin) if self._listed is None else self._listed
+        if self._working is not None:
+            self._listed = listed
+        return listed
+
+    def _list(self, admin: Connection) -> list[Snapshot]:
         found = [
             (row, Mark.read(row.said), row.datconnlimit == INVALID)
             for row in admin.execute(_KNOWN)
@@ -115,6 +122,7 @@ class Templates(Beside):
                     self._drop(admin, name)
                 raise
             self._reached("after mark")
+            self._listed = None
             return next(each for each in self._snapshots(admin) if each.name == name)
 
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
@@ -170,6 +178,7 @@ class Templates(Beside):
                 swap.end(admin, new, self._database)
 
     def _drop(self, admin: Connection, name: str) -> None:
+        self._listed = None
         if swap.ours(admin, name):
             if not swap.invalid(admin, name):  # of which nothing can be altered
                 swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import sqlalchemy as sa
@@ -29,8 +29,9 @@ _LISTS: Final = frozenset({
     "temp_tablespaces", "unix_socket_directories",
 })  # fmt: skip
 
-_ONE = sa.text(
-    "SELECT datconnlimit, shobj_description(oid, 'pg_database') AS said FROM pg_database WHERE datname = :name"
+_NAMED = sa.text(
+    "SELECT datname, datconnlimit, shobj_description(oid, 'pg_database') AS said FROM pg_database "
+    "WHERE datname = ANY(CAST(:names AS text[]))"
 )
 _DRESS = sa.text(
     "SELECT d.datconnlimit, d.datacl IS NOT NULL AS granted, pg_get_userbyid(d.datdba) AS owner, "
@@ -70,19 +71,33 @@ def new_name(database: str) -> str:
 
 def exists(admin: Connection, name: str) -> bool:
     """Tell whether there is a database of this name that is not dropped half-way, which is as good as dropped."""
-    found = admin.execute(_ONE, {"name": name}).first()
-    return found is not None and found.datconnlimit != INVALID
+    (found,) = _found(admin, name)
+    return found is not None and not _is_invalid(found)
 
 
 def invalid(admin: Connection, name: str) -> bool:
     """Tell whether there is a database of this name that was dropped half-way."""
-    found = admin.execute(_ONE, {"name": name}).first()
-    return found is not None and found.datconnlimit == INVALID
+    (found,) = _found(admin, name)
+    return _is_invalid(found)
 
 
 def ours(admin: Connection, name: str) -> bool:
     """Tell whether there is a database of this name that this tool has made, or that nobody can want any more."""
-    found = admin.execute(_ONE, {"name": name}).first()
+    (found,) = _found(admin, name)
+    return _is_ours(found)
+
+
+def _found(admin: Connection, *names: str) -> list[sa.Row[Any] | None]:
+    """Look these databases up at once, in their order; None is one that is not there."""
+    found = {row.datname: row for row in admin.execute(_NAMED, {"names": list(names)})}
+    return [found.get(name) for name in names]
+
+
+def _is_invalid(found: sa.Row[Any] | None) -> bool:
+    return found is not None and found.datconnlimit == INVALID
+
+
+def _is_ours(found: sa.Row[Any] | None) -> bool:
     return found is not None and (
         found.datconnlimit in (BORN, INVALID) or Mark.read(found.said) is not None or _note(found.said) is not None
     )
@@ -139,7 +154,9 @@ def dress_of(admin: Connection, database: str) -> Dress:
 def ready(admin: Connection, database: str) -> str | None:
     """Name what was about to take a database's place when that had been dropped, and nothing came after."""
     new = new_name(database)
-    return new if not exists(admin, database) and _waiting(admin, new, database) else None
+    old, found = _found(admin, database, new)
+    there = old is not None and not _is_invalid(old)
+    return new if not there and _waiting(found, database) else None
 
 
 def end(admin: Connection, new: str, database: str) -> None:
@@ -147,9 +164,10 @@ def end(admin: Connection, new: str, database: str) -> None:
 
     What it replaces is dropped first where that was cut off half-way.
     """
-    if note := _waiting(admin, new, database):
+    old, found = _found(admin, database, new)
+    if note := _waiting(found, database):
         name = quoted(database)
-        if invalid(admin, database):
+        if _is_invalid(old):
             run(admin, f"DROP DATABASE {name}")
         run(
             admin,
@@ -161,16 +179,16 @@ def end(admin: Connection, new: str, database: str) -> None:
 def tidy(admin: Connection, database: str) -> None:
     """Drop what did not come to take the place of this database, or end what did but for its name."""
     new = new_name(database)
-    if not exists(admin, database):
+    old, found = _found(admin, database, new)
+    if old is None or _is_invalid(old):
         end(admin, new, database)
-    elif ours(admin, new):
+    elif _is_ours(found):
         run(admin, f"DROP DATABASE IF EXISTS {quoted(new)}")
 
 
-def _waiting(admin: Connection, new: str, database: str) -> dict[str, str] | None:
+def _waiting(found: sa.Row[Any] | None, database: str) -> dict[str, str] | None:
     """Read the note of what is ready to take a database's place."""
-    found = admin.execute(_ONE, {"name": new}).first()
-    note = _note(found.said) if found and found.datconnlimit != INVALID else None
+    note = None if found is None or _is_invalid(found) else _note(found.said)
     return note if note and note[_SIGN] == database else None
 
 

@@ -166,13 +166,15 @@ class Described:
         entries = history.current(copy)
         if [each.id for each in entries] != [each.id for each in self.entries]:
             raise Locked("another runner has changed the history meanwhile", hint="Run the command again.")
-        if self.session.schema_version is not None:
-            _refuse_old(self.session, self.session.schema_version.heads(copy))
+        version = self.session.schema_version
+        heads = version.heads(copy) if version else ()
+        _refuse_old(self.session, heads)
         return Mark(
             database=self.store.database,
             environment=self.session.environment.name,
             key=self.key.digest,
             fingerprint=self.session.dialect.fingerprint(copy, history.own_tables),
+            heads=heads,
             seeds=len(states(entries)),
             made_at=datetime.now(UTC),
             tool_version=self.session.tool_version,
