@@ -66,8 +66,8 @@ def mariadb(place: Place) -> None:
     program, libraries = _mariadb()
     url = make_url(place.url)
     socket = url.query.get("unix_socket")
-    options = {"socket": socket} if socket else {"host": url.host, "port": url.port}
-    options["user"] = url.username
+    reached = {"socket": socket} if socket else {"host": url.host, "port": url.port}
+    options = {**reached, "user": url.username}
     words = [f"--{option}={value}" for option, value in options.items() if value]
     load = f"LOAD DATA LOCAL INFILE '{_text(place, ('0', '1'))}' INTO TABLE orders CHARACTER SET utf8mb4"
     environment = {**program_environment(libraries), **({"MYSQL_PWD": url.password} if url.password else {})}

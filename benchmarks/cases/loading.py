@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from benchmarks import project
 from benchmarks.case import Case, Place
@@ -76,7 +78,10 @@ class Loading(Case):
             transaction = "chunk" if source.endswith("-chunks") else "seed"
             text = SEED.format(source=SOURCES[source], transaction=transaction)
             (seeds / "20260101_0001_orders.py").write_text(text)
-            writes = {"parquet": _orders.write_parquet, "csv": _orders.write_csv}
+            writes: dict[str, Callable[[Path, int], Path]] = {
+                "parquet": _orders.write_parquet,
+                "csv": _orders.write_csv,
+            }
             kind = source.partition("-")[0]
             if kind in writes:
                 writes[kind](seeds / f"20260101_0001_orders.{kind}", place.rows)
@@ -152,5 +157,5 @@ class Fallback(PrimaryKeyOnly):
             local_infile.allowed = before
 
 
-def _never(_: object) -> bool:
+def _never(connection: Connection) -> bool:
     return False
