@@ -18,7 +18,7 @@ from tdm_seed.errors import DatabaseError, TdmSeedError, UsageError
 #: The first key of every mark; nobody but this tool writes it.
 _SIGN = "tdm-seed snapshot"
 #: What a mark of this version looks like; others are not understood, and what carries them is left alone.
-_VERSION = 2
+_VERSION = 1
 #: Where a connection remembers the catalogue's fingerprint, and by what to know that it is still right.
 _SEEN = "tdm_seed_fingerprint"
 

@@ -32,7 +32,7 @@ def test_help_costs_at_most_100_ms_of_cpu_over_python_and_click() -> None:
 
 
 def test_going_back_to_a_snapshot_imports_neither_alembic_nor_what_shows_progress(project: Small) -> None:
-    """Where the schema stands is read all the same, from the table that ``env.py`` names."""
+    """The snapshot says where the schema stands."""
     project.write("alembic.ini", "[alembic]\nscript_location = %(here)s/migrations\n")
     project.write("migrations/env.py", "context.configure(version_table='standing')\n")
     project.write("migrations/versions/one.py", "revision = 'one'\ndown_revision = None\ndef upgrade():\n    pass\n")

@@ -103,19 +103,19 @@ def test_nothing_is_done_where_nothing_was_written(play: Playground, back: Rewin
     before = play.history()
     assert Rewound() == back()
     assert before == play.history()
-    assert len(asked) <= 6
+    assert len(asked) <= 4
 
 
 def test_the_catalogue_is_compared_by_a_function_whose_plan_the_session_keeps(play: Playground, back: Rewinds) -> None:
     """Which says what the query says that it is made of."""
     with back.session.reading():
         connection, own = back.session.connection, back.session.history.own_tables
-        assert fingerprint.stamp(connection, own) == fingerprint.stamped(connection)
+        assert fingerprint.stamp(connection, own) == fingerprint.stamp_by_function(connection)
     does(play, ["DELETE FROM loose"])
     asked: list[str] = []
     sa.event.listen(back.session.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     assert back()
-    assert ["SELECT tdm_seed_rows.stamp()"] == [query for query in asked if "stamp()" in query or "hashtid" in query]
+    assert {"SELECT tdm_seed_rows.stamp()"} == {query for query in asked if "stamp()" in query or "hashtid" in query}
 
 
 def test_what_was_written_can_be_named(play: Playground, back: Rewinds) -> None:
@@ -172,6 +172,12 @@ def test_what_is_kept_is_found_again_until_the_history_goes_on(play: Playground,
     with pytest.raises(DatabaseError, match="no rows are kept any more"):
         back()
     assert [1, 2] == play.items()
+
+
+def test_rows_that_another_version_has_kept_are_not_gone_back_to(play: Playground, back: Rewinds) -> None:
+    """It has made fewer functions."""
+    play.sql("DROP FUNCTION tdm_seed_rows.stamp()")
+    assert rewinding.find(back.session) is None
 
 
 def test_rows_from_before_an_entry_of_the_history_are_not_put_back(play: Playground, back: Rewinds) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 
 from tdm_seed.engine import Progress
-from tdm_seed.errors import DatabaseError, Locked
+from tdm_seed.errors import DatabaseError, Locked, UsageError
 from tdm_seed.testing.servers import Server
 from tdm_seed.testing.servers.launch import administrator
 from tests.engine.playground import Playground
@@ -197,6 +197,33 @@ def test_who_waits_for_a_restore_is_not_connected_to_what_it_replaces(
         assert restored.result(30).snapshot.complete
         assert () == waits.plan().steps
     assert [1, 2] == play.items()
+
+
+def test_a_snapshot_that_is_dropped_while_a_restore_waits_is_not_taken(
+    postgresql_play: Playground, postgresql_server: Server
+) -> None:
+    """Which there are is looked at by the only runner: another database's may be taken, and its lock is another."""
+    play, told = postgresql_play, threading.Event()
+    play.upgrade()
+
+    class Waiting(Progress):
+        def waiting(self, who: str) -> None:
+            told.set()
+
+    with play.seeder() as holds:
+        saved = holds.snapshot().snapshot
+        with (
+            play.seeder(progress=Waiting()) as waits,
+            ThreadPoolExecutor(1) as beside,
+            holds._session.lock(),
+            administrator(postgresql_server.url) as admin,
+        ):
+            restored = beside.submit(waits.restore, confirmed=True)
+            assert told.wait(10)
+            admin.exec_driver_sql(f"ALTER DATABASE {saved.name} IS_TEMPLATE false")
+            admin.exec_driver_sql(f"DROP DATABASE {saved.name}")
+        with pytest.raises(UsageError, match="there is no snapshot of what the environment 'dev' is now"):
+            restored.result(30)
 
 
 def test_a_database_of_our_name_that_is_not_ours_stays(postgresql_play: Playground, postgresql_server: Server) -> None:

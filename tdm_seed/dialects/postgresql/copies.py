@@ -92,7 +92,7 @@ class Copies(Snapshots, Throwaways):
         from tdm_seed.dialects.postgresql import fingerprint, rewind
 
         known = rewind.FOUND in connection.info
-        return fingerprint.stamped(connection) if known else fingerprint.stamp(connection, own)
+        return fingerprint.stamp_by_function(connection) if known else fingerprint.stamp(connection, own)
 
     def standing(self, connection: Connection) -> tuple[Any, ...]:
         """Give the server's major version, encoding and collation of the database, and whose collation that is."""

@@ -65,6 +65,7 @@ _SEQUENCES = sa.text(
 _BASELINE: Final = (
     f"SELECT history, entry, key, heads, fingerprint FROM {SCHEMA}.baseline "
     f"WHERE here = '{SCHEMA}.journal'::regclass AND EXISTS (SELECT FROM {SCHEMA}.journal WHERE place = 0) "
+    f"AND to_regproc('{SCHEMA}.stamp') IS NOT NULL "
     f"AND ({_SUBSCRIBES}) IS NULL"
 )
 #: It was just dropped, or is another version's.
@@ -146,7 +147,7 @@ def keep(connection: Connection, scope: Scope, content: Kept) -> None:
     ])  # fmt: skip
     _run(connection, marks.question(states, marks.TRIGGERS * len(members)))
     _run(connection, around.FUNCTION)
-    _run(connection, fingerprint.stamping(connection, [name for _, name in scope.own]))
+    _run(connection, fingerprint.stamp_function(connection, [name for _, name in scope.own]))
     for name in ("place", "sequence", "view"):
         _run(connection, f"ANALYZE {SCHEMA}.{name}")
     _run(connection, marks.FIRST_MARK)

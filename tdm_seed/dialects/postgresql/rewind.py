@@ -32,7 +32,8 @@ _AT_ONCE = sa.text(
 )
 #: What the first attempt goes back to.
 _SAVEPOINT = "tdm_seed_order"
-#: Where a connection notes what was found written before the lock of the run was taken, for as long as that is open.
+#: Where a connection notes what was found written, until the transaction of ``rewinding`` ends. While it is there, so
+#: are our functions.
 FOUND = "tdm_seed_written"
 #: Where a connection notes what moves the sequences at the end.
 MOVES = "tdm_seed_moves"

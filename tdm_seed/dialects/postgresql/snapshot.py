@@ -19,11 +19,14 @@ from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_ano
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
 
-_KNOWN = sa.text(
-    "SELECT datname, shobj_description(oid, 'pg_database') AS said, datconnlimit, "
-    "CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END AS size "
-    "FROM pg_database WHERE starts_with(datname, 'tdm_seed_') ORDER BY 1"
+_BEGINNING = (
+    "SELECT datname, shobj_description(oid, 'pg_database') AS said, datconnlimit, {size} AS size "
+    "FROM pg_database WHERE starts_with(datname, :begin) ORDER BY 1"
 )
+_SIZED = sa.text(
+    _BEGINNING.format(size="CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END")
+)
+_UNSIZED = sa.text(_BEGINNING.format(size="NULL"))
 _PUBLIC = sa.text("SELECT has_database_privilege('public', CAST(:name AS text), 'CONNECT')")
 _RIGHTS = sa.text(
     "SELECT r.rolname, r.rolcreatedb OR r.rolsuper AS creates, pg_has_role(d.datdba, 'USAGE') AS owns, "
@@ -43,7 +46,6 @@ class Templates(Beside):
     ) -> None:  # fmt: skip
         super().__init__(engine, url, database, application)
         self._reached = reached
-        self._listed: list[Snapshot] | None = None
 
     @property
     def database(self) -> str:
@@ -56,7 +58,7 @@ class Templates(Beside):
 
         All that is done meanwhile goes by the session that holds it: what the server is still at for a runner that was
         killed is done before another one gets the lock. Behind a pooler, sessions are nobody's own. Whoever holds it
-        already goes on. Snapshots are listed once meanwhile, until one is made or dropped here.
+        already goes on.
         """
         if self._working is not None:
             yield
@@ -67,7 +69,7 @@ class Templates(Beside):
             try:
                 yield
             finally:
-                self._working = self._listed = None
+                self._working = None
 
     def snapshots(self) -> list[Snapshot]:
         """List the databases that carry our mark, or were born as we let them be born and not marked yet.
@@ -75,18 +77,12 @@ class Templates(Beside):
         One that was dropped half-way is not complete, whatever its mark says.
         """
         with self._admin() as admin:
-            return self._snapshots(admin)
+            return self._snapshots(admin, _SIZED, "tdm_seed_")
 
-    def _snapshots(self, admin: Connection) -> list[Snapshot]:
-        listed = self._list(admin) if self._listed is None else self._listed
-        if self._working is not None:
-            self._listed = listed
-        return listed
-
-    def _list(self, admin: Connection) -> list[Snapshot]:
+    def _snapshots(self, admin: Connection, query: sa.TextClause, begin: str) -> list[Snapshot]:
         found = [
             (row, Mark.read(row.said), row.datconnlimit == INVALID)
-            for row in admin.execute(_KNOWN)
+            for row in admin.execute(query, {"begin": begin})
             if not foreign(row.said)
         ]
         mine = name_of(self._database)
@@ -101,7 +97,7 @@ class Templates(Beside):
         name = name_of(self._database, key)
         with self._admin() as admin:
             self._check_rights(admin)
-            if any(row.datname == name and foreign(row.said) for row in admin.execute(_KNOWN)):
+            if any(row.datname == name and foreign(row.said) for row in admin.execute(_UNSIZED, {"begin": name})):
                 raise of_another_version(name)
             alone(admin, self._database, force=force)
             self._drop(admin, name)
@@ -122,8 +118,7 @@ class Templates(Beside):
                     self._drop(admin, name)
                 raise
             self._reached("after mark")
-            self._listed = None
-            return next(each for each in self._snapshots(admin) if each.name == name)
+            return next(each for each in self._snapshots(admin, _SIZED, name) if each.name == name)
 
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
         """Make the new database ready beside the old one, drop that, and rename."""
@@ -160,8 +155,8 @@ class Templates(Beside):
         """Drop snapshots of this database without a mark, and what a restore that was cut off has left beside it."""
         with self._admin() as admin:
             swap.tidy(admin, self._database)
-            for each in self._snapshots(admin):
-                if not each.complete and each.name.startswith(name_of(self._database)):
+            for each in self._snapshots(admin, _UNSIZED, name_of(self._database)):
+                if not each.complete:
                     self._drop(admin, each.name)
 
     def standing_in(self, claim: Claim) -> str | None:
@@ -178,7 +173,6 @@ class Templates(Beside):
                 swap.end(admin, new, self._database)
 
     def _drop(self, admin: Connection, name: str) -> None:
-        self._listed = None
         if swap.ours(admin, name):
             if not swap.invalid(admin, name):  # of which nothing can be altered
                 swap.run(admin, f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
