@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,17 +32,13 @@ print(re.search("VmHWM:[^0-9]*([0-9]+)", Path("/proc/self/status").read_text())[
 FEW, MANY = 20_000, 100_000
 #: What 80,000 more rows may add: as dicts they would be about 40 MB.
 MAY_GROW = 10_000
-#: Arrow's own allocator keeps what is freed for later, which is not what is asked here.
-ENVIRON = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 def peak(url: str, folder: Path, writer: str, source: str, count: int) -> int:
     """Run the program and give its peak in kilobytes."""
     folder.mkdir()
     command = [sys.executable, "-c", PROGRAM, url, str(folder), writer, source, str(count)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=Path(__file__).parents[2], env=ENVIRON, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert 0 == done.returncode, done.stderr
     return int(done.stdout)
 
