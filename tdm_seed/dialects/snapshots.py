@@ -77,6 +77,14 @@ def of_another_version(name: str) -> DatabaseError:
     )
 
 
+def dropped_meanwhile(name: str) -> DatabaseError:
+    """Say that a snapshot was there when it was chosen, and is gone."""
+    return DatabaseError(
+        f"the snapshot {name} was dropped meanwhile",
+        hint="The database is what it was. Run the command again: it looks for another one.",
+    )
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A copy of a database that this tool has made. One without a ``mark`` was cut off before it was complete.
@@ -134,6 +142,7 @@ class Store(Protocol):
 
         Raises:
             Locked: others are connected where nobody may be; with ``force`` their connections are ended.
+            DatabaseError: the snapshot was dropped meanwhile.
             TdmSeedError: the database is what it was.
         """
 

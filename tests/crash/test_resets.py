@@ -11,10 +11,10 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from tdm_seed.dialects.snapshots import name_of
 from tdm_seed.errors import DatabaseError
 from tdm_seed.values import Way
 from tests.crash.shop import Shop, copied
+from tests.own_snapshots import drop_own
 from tests.snapshots.everything import product
 
 #: What somebody has done to the shop: rows went, came and changed, and a number was drawn that nobody keeps.
@@ -33,10 +33,7 @@ def shop(tmp_path: Path, database_url: str) -> Iterator[Shop]:
     yield made
     made.stop()
     with suppress(DatabaseError), made.seeder("test") as seeder:
-        store = seeder._session.store()
-        for each in store.snapshots():
-            if each.name.startswith(name_of(store.database)):
-                store.drop(each)
+        drop_own(seeder)
 
 
 @pytest.mark.crash

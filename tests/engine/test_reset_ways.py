@@ -24,6 +24,7 @@ from tests.engine.conftest import playground
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.rewound import does
 from tests.engine.test_schema_window import at, migrations
+from tests.own_snapshots import drop_own, own
 from tests.snapshots.conftest import using
 from tests.snapshots.everything import product
 
@@ -226,10 +227,10 @@ def test_what_somebody_has_written_is_not_saved_as_what_seeds_make(keeping_play:
     reset(play)
     play.sql("DELETE FROM item", "INSERT INTO city (name, country_code) VALUES ('x', 'AT')")
     with play.seeder() as seeder:
-        before = seeder.snapshots()
+        before = own(seeder)
         with pytest.raises(DriftError, match="somebody has written to city, item.* since it was seeded") as refused:
             seeder.snapshot()
-        assert (4, before) == (refused.value.exit_code, seeder.snapshots())
+        assert (4, before) == (refused.value.exit_code, own(seeder))
         assert "`tdm-seed reset` puts them back; then save them." == refused.value.hint
         assert Way.ROWS is seeder.reset(confirmed=True).way
     with play.seeder() as seeder:
@@ -417,8 +418,7 @@ def test_a_schema_that_migrations_did_not_make_is_made_right_by_a_snapshot(tmp_p
         done = seeder.reset(confirmed=True)
         assert Way.CLONE is done.way
         assert seeded == (shop.digest(), shop.tables())
-        for each in seeder.snapshots():
-            seeder._session.store().drop(each)
+        drop_own(seeder)
 
 
 def test_rows_that_a_reset_leaves_alone_are_not_cloned_away_unasked(play: Playground) -> None:

@@ -27,6 +27,7 @@ from tdm_seed.values import Way
 from tests.engine.conftest import playground
 from tests.engine.playground import MANIFEST, Playground, Points
 from tests.engine.rewound import Rewinds, again, counted, dies, does, kept
+from tests.own_snapshots import drop_own
 
 #: A self reference, a circle, tables without a key, a computed column, JSON, an odd name, and all kinds of values.
 TABLES = (
@@ -181,10 +182,7 @@ def test_what_somebody_has_written_is_not_saved_as_what_seeds_make(bare: Playgro
         try:
             assert [True, True] == [seeder.snapshot(again=True).built for _ in range(2)]
         finally:
-            seeder.prune(keep=0, everywhere=True)
-            store = seeder._session.store()
-            for each in store.snapshots():
-                store.drop(each)
+            drop_own(seeder)
     assert Touched() == rewinding.touched(lean.session, lean.kept)
 
 

@@ -21,6 +21,7 @@ from tdm_seed.errors import DatabaseError, Locked, Protected
 from tdm_seed.history import History
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.rewound import POSTGRESQL, Rewinds, again, counted, dies, does, kept, state
+from tests.own_snapshots import drop_own
 
 NUMBERS = st.integers(1, 6)
 CODES = st.sampled_from(["de", "ie", "pt", "DE"])
@@ -476,8 +477,7 @@ def test_a_snapshot_waits_for_another_runner_where_no_rows_are_kept(postgresql_p
     with postgresql_play.seeder() as seeder:
         with busy(postgresql_play, seconds=0.5):
             assert seeder.snapshot().built
-        for each in seeder.snapshots():
-            seeder._session.store().drop(each)
+        drop_own(seeder)
 
 
 def test_what_is_loaded_without_triggers_while_we_wait_goes_too(play: Playground, back: Rewinds) -> None:

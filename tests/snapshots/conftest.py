@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tdm_seed.dialects.snapshots import name_of
 from tdm_seed.errors import DatabaseError
 from tests.engine.conftest import playground
 from tests.engine.playground import Playground
+from tests.own_snapshots import drop_own
 
 
 def using(made: Playground) -> Iterator[Playground]:
@@ -20,10 +20,7 @@ def using(made: Playground) -> Iterator[Playground]:
     made.item("two", 2, layer="scenario")
     yield made
     with suppress(DatabaseError), made.seeder() as seeder:
-        store = seeder._session.store()
-        for each in store.snapshots():
-            if each.name.startswith(name_of(store.database)):
-                store.drop(each)
+        drop_own(seeder)
 
 
 @pytest.fixture

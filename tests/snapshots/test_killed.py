@@ -21,6 +21,7 @@ from tdm_seed.errors import DatabaseError
 from tdm_seed.testing.servers import Server
 from tdm_seed.testing.servers.launch import administrator
 from tests.engine.playground import Playground
+from tests.own_snapshots import drop_own, own
 from tests.snapshots.everything import furnish, product, spoil, state
 
 DRIVER = Path(__file__).with_name("killed.py")
@@ -58,8 +59,7 @@ def die(play: Playground, *words: str) -> None:
 def ours(play: Playground) -> list[bool]:
     """Tell of each snapshot of the database whether it is complete."""
     with play.seeder() as seeder:
-        store = seeder._session.store()
-        return [each.complete for each in store.snapshots() if each.name.startswith(name_of(store.database))]
+        return [each.complete for each in own(seeder)]
 
 
 def test_a_snapshot_that_was_cut_off_is_never_restored_and_made_anew(play: Playground) -> None:
@@ -73,10 +73,7 @@ def test_a_snapshot_that_was_cut_off_is_never_restored_and_made_anew(play: Playg
         with play.seeder() as seeder:
             assert (not whole) == seeder.snapshot().built
             assert [True] == ours(play)
-            store = seeder._session.store()
-            for each in store.snapshots():
-                if each.name.startswith(name_of(store.database)):
-                    store.drop(each)
+            drop_own(seeder)
     assert before == play.content()
 
 
@@ -115,7 +112,10 @@ def test_what_the_server_still_does_for_one_who_was_killed_is_waited_for(
             seeder.snapshot()
             play.sql("DELETE FROM item")
         store, claim = seeder._session.store(), seeder._session.claim()
-    at_it = f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '{statement} %%' AND wait_event_type = 'Lock'"
+    at_it = (
+        f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '{statement} %%{store.database}%%' "
+        "AND wait_event_type = 'Lock'"
+    )
 
     def tidies() -> None:
         with store.lock(claim):
@@ -259,6 +259,27 @@ def test_two_who_restore_come_one_after_the_other(play: Playground) -> None:
     ended = [each.communicate(timeout=90) for each in running]
     assert [0, 0] == [each.returncode for each in running], ended
     assert [1, 2] == play.items()
+
+
+def test_what_others_drop_and_make_meanwhile_is_no_mistake_of_a_list(play: Playground) -> None:
+    """It tells what there is, or leaves it out, at whichever moment of theirs it comes."""
+    play.upgrade()
+    told: set[bool] = set()
+
+    def again() -> None:
+        with play.seeder() as seeder:
+            for _ in range(8):
+                assert seeder.snapshot(again=True).built
+
+    with play.seeder() as seeder, ThreadPoolExecutor(1) as beside:
+        store = seeder._session.store()
+        seeder._session.close()  # nobody may be connected to what PostgreSQL copies
+        others = beside.submit(again)
+        while not others.done():
+            told |= {each.complete for each in store.snapshots() if each.name.startswith(name_of(store.database))}
+    others.result()
+    assert True in told
+    assert [True] == ours(play)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "overwritten", "one byte"])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tdm_seed.dialects import snapshots
-from tdm_seed.engine.snapshots import saving
+from tdm_seed.dialects.snapshots import Snapshot
+from tdm_seed.engine.snapshots import restoring, saving
 from tdm_seed.errors import DatabaseError, DriftError, Protected, SchemaNotReady, TdmSeedError, UsageError
 from tests.engine.playground import MANIFEST, Playground
 from tests.engine.test_schema_window import migrations
+from tests.own_snapshots import drop_own, own
 from tests.snapshots.everything import furnish, spoil, state
 
 
@@ -121,10 +124,10 @@ def test_a_schema_that_moves_while_it_is_copied_is_not_saved(play: Playground, m
 def refused(play: Playground, kind: type[TdmSeedError], message: str) -> None:
     """See that saving is refused, and nothing was made."""
     with play.seeder() as seeder:
-        before = seeder.snapshots()
+        before = own(seeder)
         with pytest.raises(kind, match=message):
             seeder.snapshot(again=True)
-        assert before == seeder.snapshots()
+        assert before == own(seeder)
 
 
 def test_a_restore_is_refused_where_a_reset_is(play: Playground) -> None:
@@ -172,6 +175,49 @@ def test_a_schema_without_migrations_is_not_set_back(play: Playground) -> None:
             seeder.restore(confirmed=True)
 
 
+def test_a_snapshot_that_is_dropped_when_it_has_been_chosen_is_told(
+    play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`prune --all` of another database does that; nothing is changed, and nothing left beside the database."""
+    play.upgrade()
+    play.sql("INSERT INTO item VALUES (7, 'mine')")
+    choose = restoring.choose
+    with play.seeder() as seeder:
+        name = seeder.snapshot().snapshot.name
+
+        def chosen(*given: Any) -> Snapshot:
+            found = choose(*given)
+            drop_own(seeder)
+            return found
+
+        monkeypatch.setattr(restoring, "choose", chosen)
+        with pytest.raises(DatabaseError, match=f"the snapshot {name} was dropped meanwhile"):
+            seeder.restore(confirmed=True)
+        assert [] == own(seeder)
+    assert [1, 2, 7] == play.items()
+
+
+def test_snapshots_of_every_database_are_pruned_where_that_is_asked_for(
+    play: Playground, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of others on the server, too, and of each database the newest stay; else its own alone."""
+    play.upgrade()
+    with play.seeder() as seeder:
+        mine = seeder.snapshot().snapshot
+        assert mine.mark is not None
+        theirs = [
+            replace(mine, name=f"theirs{days}", mark=replace(mine.mark, database="theirs", key="other", made_at=made))
+            for days, made in ((days, mine.mark.made_at - timedelta(days)) for days in (1, 2))
+        ]
+        store, dropped = seeder._session.store(), list[str]()
+        monkeypatch.setattr(store, "snapshots", lambda: [mine, *theirs])
+        monkeypatch.setattr(store, "drop", lambda each: dropped.append(each.name) or True)
+        assert [] == seeder.prune(keep=0)
+        assert theirs[1:] == seeder.prune(keep=1, everywhere=True)
+        assert theirs == seeder.prune(keep=0, everywhere=True)
+        assert ["theirs2", "theirs1", "theirs2"] == dropped
+
+
 def test_old_snapshots_are_pruned_and_the_current_one_stays(play: Playground) -> None:
     """By number, and by age."""
     names = []
@@ -184,7 +230,7 @@ def test_old_snapshots_are_pruned_and_the_current_one_stays(play: Playground) ->
         assert [] == seeder.prune(keep=3, older_than=timedelta(hours=1))
         assert names[:1] == [each.name for each in seeder.prune(keep=2)]
         assert names[1:2] == [each.name for each in seeder.prune(keep=9, older_than=timedelta(0))]
-        assert names[2:] == [each.name for each in seeder.snapshots() if each.name in names]
+        assert names[2:] == [each.name for each in own(seeder)]
 
 
 def test_snapshots_of_another_version_are_left_alone(play: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +249,4 @@ def test_snapshots_of_another_version_are_left_alone(play: Playground, monkeypat
                 seeder.snapshot(again=again)
         monkeypatch.setattr(snapshots, "_VERSION", 2)
         assert name == seeder.restore(confirmed=True).snapshot.name
-        seeder.prune(keep=0)
-        for each in seeder.snapshots():
-            if each.name == name:
-                seeder._session.store().drop(each)
+        drop_own(seeder)

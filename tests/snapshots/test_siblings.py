@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Connection, make_url
 
+from tdm_seed.dialects.mysql import snapshot
 from tdm_seed.engine import Progress
 from tdm_seed.errors import DatabaseError, Locked
 from tdm_seed.testing import servers
 from tdm_seed.testing.databases import throwaway
 from tests.engine.conftest import playground
 from tests.engine.playground import Playground
+from tests.own_snapshots import own
 from tests.snapshots.conftest import using
 from tests.snapshots.test_killed import die, ours
 
@@ -42,6 +44,26 @@ def test_a_snapshot_stays_while_another_database_is_restored_from_it(
             other.upgrade()
             assert [1, 2] == other.items()
         assert seeder._session.store().drop(shared)
+
+
+def test_a_snapshot_that_goes_between_two_questions_is_left_out(
+    play: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when the list began, and is gone when its mark is read."""
+    play.upgrade()
+    there = snapshot._has
+    with play.seeder() as seeder, play.seeder() as other:
+        saved = seeder.snapshot().snapshot
+
+        def goes(connection: Connection, schema: str, table: str) -> bool:
+            found = there(connection, schema, table)
+            if schema == saved.name:
+                monkeypatch.undo()
+                assert other._session.store().drop(saved)
+            return found
+
+        monkeypatch.setattr(snapshot, "_has", goes)
+        assert [] == own(seeder)
 
 
 def test_two_databases_are_restored_from_a_snapshot_at_the_same_time(

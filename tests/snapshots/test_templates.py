@@ -17,6 +17,7 @@ from tdm_seed.errors import DatabaseError, Locked, UsageError
 from tdm_seed.testing.servers import Server
 from tdm_seed.testing.servers.launch import administrator
 from tests.engine.playground import Playground
+from tests.own_snapshots import drop_own, own
 
 AROUND = sa.text(
     "SELECT pg_get_userbyid(datdba), datacl::text, datconnlimit, shobj_description(d.oid, 'pg_database'), "
@@ -91,7 +92,7 @@ def refused(play: Playground, message: str) -> None:
         with pytest.raises(DatabaseError, match=message) as caught:
             seeder.snapshot()
         assert "Let an administrator run: " in str(caught.value.hint)
-        assert [] == [each for each in seeder.snapshots() if not each.complete]
+        assert [] == own(seeder)
 
 
 def test_an_owner_who_is_no_superuser_saves_and_restores(
@@ -114,10 +115,7 @@ def test_an_owner_who_is_no_superuser_saves_and_restores(
             seeder.restore(confirmed=True)
             assert [1, 2] == play.items()
             assert name == admin.execute(AROUND, {"name": url.database}).one()[0]
-            store = seeder._session.store()
-            for each in store.snapshots():
-                if each.mark and each.mark.database == url.database:
-                    store.drop(each)
+            drop_own(seeder)
         play.url = given
         admin.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO postgres")
         play.sql(f"REASSIGN OWNED BY {name} TO postgres", f"DROP OWNED BY {name}")

@@ -14,13 +14,15 @@ from tdm_seed.dialects.mysql import definitions, keeping, lending
 from tdm_seed.dialects.mysql.copies import RESTORING
 from tdm_seed.dialects.mysql.definitions import Definition, quoted, run
 from tdm_seed.dialects.mysql.waits import NAMES, limit
-from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
+from tdm_seed.dialects.snapshots import Mark, Snapshot, dropped_meanwhile, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
 
 #: The table by which a snapshot is known; its row number 0, written last, is the mark.
 TABLE: Final = "tdm_seed_snapshot"
 _DENIED: Final = (1044, 1142, 1227)
+#: There is no such database, no such table.
+_GONE: Final = (1049, 1146)
 _WAITED: Final = 1205
 _MODE: Final = "sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"
 
@@ -55,10 +57,14 @@ class Siblings:
         return nullcontext()
 
     def snapshots(self) -> list[Snapshot]:
-        """List the databases in which our table is."""
+        """List the databases in which our table is, but for those that others drop meanwhile."""
         with self._connected() as connection:
             found = [(row, _said(connection, row.name)) for row in connection.execute(_KNOWN).all()]
-            return [Snapshot(row.name, Mark.read(said), int(row.size or 0)) for row, said in found if not foreign(said)]
+            return [
+                Snapshot(row.name, Mark.read(said), int(row.size or 0))
+                for row, said in found
+                if not foreign(said) and (said is not None or _has(connection, row.name, TABLE))
+            ]
 
     def build(self, key: str, describe: Callable[[Connection], Mark], *, force: bool) -> Snapshot:
         """Copy rows in one transaction that reads each table as nobody changes it, and write the mark last."""
@@ -90,15 +96,13 @@ class Siblings:
                     self._drop(connection, name)
                 raise
         self._reached("after mark")
-        return next(each for each in self.snapshots() if each.name == name)
+        return next((each for each in self.snapshots() if each.name == name), Snapshot(name, mark, None))
 
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
         """Drop everything and make it again; a table that says so is there from before the first to after the last."""
         with self._connected() as connection, lending.used(connection, snapshot.name, self._patience):
             if _mark(connection, snapshot.name) is None:
-                raise DatabaseError(
-                    f"the snapshot {snapshot.name} was dropped meanwhile", hint="The database is what it was."
-                )
+                raise dropped_meanwhile(snapshot.name)
             run(connection, f"CREATE TABLE {RESTORING} (snapshot VARCHAR(64) NOT NULL)")
             run(connection, f"INSERT INTO {RESTORING} VALUES ('{snapshot.name}')")
             connection.commit()
@@ -298,10 +302,17 @@ def _has(connection: Connection, schema: str, table: str) -> bool:
 
 def _said(connection: Connection, name: str) -> str | None:
     """Read the mark as it is written, if there is one."""
-    if not _has(connection, name, TABLE):
+    if not _has(connection, name, TABLE):  # nor told to a user who may not read it
         return None
-    found = run(connection, f"SELECT statement FROM {quoted(name)}.{TABLE} WHERE place = 0").scalar()
-    connection.rollback()
+    try:
+        found = run(connection, f"SELECT statement FROM {quoted(name)}.{TABLE} WHERE place = 0").scalar()
+    except sa.exc.DBAPIError as error:
+        if isinstance(error.orig, pymysql.Error) and error.orig.args[0] in _GONE:
+            return None  # somebody has dropped it in between
+        raise
+    finally:
+        if not connection.invalidated:
+            connection.rollback()
     return None if found is None else str(found)
 
 

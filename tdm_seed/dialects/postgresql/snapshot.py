@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
@@ -15,7 +16,7 @@ from tdm_seed.dialects.postgresql.beside import Beside, own
 from tdm_seed.dialects.postgresql.lock import run_lock, session_lock
 from tdm_seed.dialects.postgresql.sessions import alone
 from tdm_seed.dialects.postgresql.swap import BORN, INVALID, literal, quoted
-from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
+from tdm_seed.dialects.snapshots import Mark, Snapshot, dropped_meanwhile, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError
 
@@ -118,7 +119,8 @@ class Templates(Beside):
                     self._drop(admin, name)
                 raise
             self._reached("after mark")
-            return next(each for each in self._snapshots(admin, _SIZED, name) if each.name == name)
+            made = self._snapshots(admin, _SIZED, name)
+            return next((each for each in made if each.name == name), Snapshot(name, mark, None))
 
     def clone(self, snapshot: Snapshot, finish: Callable[[Connection], None], *, force: bool) -> None:
         """Make the new database ready beside the old one, drop that, and rename."""
@@ -127,7 +129,12 @@ class Templates(Beside):
             self._check_rights(admin)
             alone(admin, self._database, force=force)
             dress = swap.dress_of(admin, self._database)
-            self._copy(admin, snapshot.name, snapshot.size or 0, new, dress.owner, BORN)
+            try:
+                self._copy(admin, snapshot.name, snapshot.size or 0, new, dress.owner, BORN)
+            except sa.exc.ProgrammingError as error:
+                if isinstance(error.orig, psycopg.errors.InvalidCatalogName):
+                    raise dropped_meanwhile(snapshot.name) from error
+                raise
             try:
                 self._reached("after copy")
                 with self._open(new) as copy:

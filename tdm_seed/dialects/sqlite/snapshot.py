@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy.engine import Connection, Engine
 
 from tdm_seed.dialects.file_lock import file_lock
-from tdm_seed.dialects.snapshots import Mark, Snapshot, foreign, name_of, of_another_version
+from tdm_seed.dialects.snapshots import Mark, Snapshot, dropped_meanwhile, foreign, name_of, of_another_version
 from tdm_seed.dialects.waiting import Claim
 from tdm_seed.errors import DatabaseError, Locked
 
@@ -55,7 +55,11 @@ class Files:
         """
         found = []
         for path in sorted(self._folder.glob(f"{name_of(self.database)}*.db")):
-            said, size = self._said(path.stem), path.stat().st_size
+            said = self._said(path.stem)
+            try:
+                size = path.stat().st_size
+            except FileNotFoundError:  # somebody has dropped it
+                continue
             if foreign(said):
                 continue
             mark = Mark.read(said)
@@ -96,6 +100,8 @@ class Files:
         path = self._file(snapshot.name, ".db")
         try:
             found = _digest(path)
+        except FileNotFoundError as error:
+            raise dropped_meanwhile(snapshot.name) from error
         except OSError as error:
             raise _unreadable(snapshot, path, error.strerror or str(error)) from error
         if snapshot.mark is None or found != snapshot.mark.digest:
