@@ -73,6 +73,8 @@ class Dialect(Appending, Deferring, Emptying, Rewinding, Snapshots, Throwaways):
     numbering_follows: ClassVar[bool] = True
     #: Whether numbers begin anew after a reset.
     numbering_restarts: ClassVar[bool] = False
+    #: Whether an UPDATE writes the indexes of all columns that it names, also of those that stay what they are.
+    updates_every_index: ClassVar[bool] = False
 
     # ---- reaching it ------------------------------------------------------------------------------------------------
 
@@ -286,6 +288,14 @@ class Dialect(Appending, Deferring, Emptying, Rewinding, Snapshots, Throwaways):
     def same(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Compare keys by the column's collation, with NULL equal to NULL, in a way that an index can serve."""
         return ours.is_not_distinct_from(given)
+
+    def matches_once(self, key: Sequence[sa.Column[Any]]) -> bool:
+        """Tell whether no given row can be the ``same`` as two of a table by these columns of a unique key.
+
+        NULLs do not exclude one another; an index may compare texts by another collation than its column has; and a
+        table may hold rows of others that inherit from it, whose keys are their own.
+        """
+        return False
 
     def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Compare byte by byte: a change of case or of trailing blanks is a change, NULL equals NULL."""

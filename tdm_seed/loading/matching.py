@@ -50,10 +50,10 @@ class Matching:
         Raises:
             DatabaseError: it matches more rows than were given.
         """
-        number = self.source.number
-        query = sa.select(sa.func.count(), sa.func.count(number.distinct())).select_from(
-            self.source.relation.join(self.table, self.same)
-        )
+        both = self.source.relation.join(self.table, self.same)
+        if self.dialect.matches_once([self.table.columns[name] for name in self.key]):
+            return int(self.connection.scalar(sa.select(sa.func.count()).select_from(both)) or 0)
+        query = sa.select(sa.func.count(), sa.func.count(self.source.number.distinct())).select_from(both)
         pairs, found = self.connection.execute(query).one()
         if pairs != found:
             raise DatabaseError(
@@ -72,6 +72,9 @@ class Matching:
         if self.source.distinct or self.source.total < 2:
             return
         columns = [self.source.values[name] for name in self.key]
+        twice = sa.select(sa.literal(1)).select_from(self.source.relation).group_by(*columns)
+        if self.connection.scalar(twice.having(sa.func.count() > 1).limit(1)) is None:
+            return  # which an index by the key can tell, but not the numbers
         number = self.source.number
         first, last = sa.func.min(number), sa.func.max(number)
         query = sa.select(first, last, *columns).group_by(*columns).having(sa.func.count() > 1).order_by(first)

@@ -54,6 +54,19 @@ def test_rows_that_a_trigger_makes(place: Place, writer: str) -> None:
     assert Changes(unchanged=3) == place.db.upsert("account", plans)
 
 
+@pytest.mark.only("sqlite", "postgresql")
+@pytest.mark.parametrize("rows", [30, 1_500])
+def test_a_trigger_of_one_column_sees_every_update_that_names_it(place: Place, rows: int) -> None:
+    """Whether that column is another one or not, and however many rows there are."""
+    body = "UPDATE account SET n = 0 WHERE person_id = NEW.id"
+    place.create(*trigger(place.dialect, "sees", "AFTER UPDATE OF slug", "person", body))
+    before = dicts("id email slug seen", *((i, f"{i}@x", "s", 1) for i in range(1, rows + 1)))
+    place.db.upsert("person", before)
+    after = [{**row, "seen": 2} for row in before[:20]] + before[20:]
+    assert Changes(updated=20, unchanged=rows - 20) == place.db.upsert("person", after)
+    assert 20 == place.db.scalar("SELECT count(*) FROM account WHERE n = 0")
+
+
 def test_rows_of_a_trigger_collide_with_loaded_ones(place: Place) -> None:
     """Loading what a trigger has made already is a duplicate, and the error says to upsert."""
     place.db.load("person", PEOPLE)

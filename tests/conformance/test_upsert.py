@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import sqlalchemy as sa
 
@@ -184,6 +186,27 @@ def test_many_rows_with_null_in_the_key_are_found_and_missed(place: Place) -> No
     assert Changes(unchanged=2_000, deleted=1_000) == place.db.upsert("price", rows[:2_000], missing="delete")
     assert Changes(deleted=1_500) == place.db.delete("price", rows[:1_500], key=("country", "plan"))
     assert 500 == place.db.scalar("SELECT count(*) FROM price")
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_many_rows_that_differ_in_some_columns_are_counted_and_written(place: Place, shuffled: bool) -> None:
+    """One column differs here, another there, by NULL or by case, and one nowhere; keys come in any order."""
+    place.create(person(), "CREATE INDEX person_by_age ON person (age)")
+    old = [(i, f"m{i}@x", f"n{i}", i % 50) for i in range(1, 2_001)]
+    new = [
+        (i, mail, None if i % 9 == 0 else nick, None if i % 5 == 0 else age)
+        if i < 1_900
+        else (i, mail.upper(), nick, age)
+        for i, mail, nick, age in old
+    ]
+    if shuffled:
+        random.Random(7).shuffle(new)
+    names = ("id", "email", "nick", "age")
+    place.db.upsert("person", old, columns=names)
+    updated = len({*new} - {*old})
+    assert Changes(updated=updated, unchanged=2_000 - updated) == place.db.upsert("person", new, columns=names)
+    assert sorted(new, key=repr) == place.rows("person", *names)
+    assert Changes(unchanged=2_000) == place.db.upsert("person", new, columns=names)
 
 
 def test_two_rows_with_null_in_the_same_key_are_no_key(place: Place) -> None:
