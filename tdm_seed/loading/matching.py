@@ -74,15 +74,15 @@ class Matching:
         columns = [self.source.values[name] for name in self.key]
         twice = sa.select(sa.literal(1)).select_from(self.source.relation).group_by(*columns)
         if self.connection.scalar(twice.having(sa.func.count() > 1).limit(1)) is None:
-            return  # which an index by the key can tell, but not the numbers
+            return  # an index by the key answers this alone; the numbers need every row
         number = self.source.number
         first, last = sa.func.min(number), sa.func.max(number)
         query = sa.select(first, last, *columns).group_by(*columns).having(sa.func.count() > 1).order_by(first)
-        if row := self.connection.execute(query.limit(1)).first():
-            shown = ", ".join(str(value) for value in row[2:])
-            raise SeedError(
-                f"({', '.join(self.key)}) = ({shown}) was given already in {rows.origin.unit} {row[0]}",
-                table=self.table.name,
-                hint="Take one of them out: it is by this key that rows are told apart.",
-                **rows.origin.place(row[1]),
-            )
+        row = self.connection.execute(query.limit(1)).one()
+        shown = ", ".join(str(value) for value in row[2:])
+        raise SeedError(
+            f"({', '.join(self.key)}) = ({shown}) was given already in {rows.origin.unit} {row[0]}",
+            table=self.table.name,
+            hint="Take one of them out: it is by this key that rows are told apart.",
+            **rows.origin.place(row[1]),
+        )

@@ -149,17 +149,16 @@ class Upsert:
         return int(self.connection.execute(statement).rowcount)
 
     def _changed(self) -> list[sa.Column[object]]:
-        """Leave out columns that are equal in all rows, unless a trigger is to see which an update names."""
+        """Leave out columns that are equal in all rows, unless a trigger is to see which an update names.
+
+        A foreign key or CHECK that such a column broke before, when nobody looked, is not looked at now either.
+        """
+        if len(self.columns) == 1 or self.dialect.row_triggers(self.connection, self.table):
+            return self.columns
+        some = sa.select(*(sa.func.max(self._differ([column])) for column in self.columns))
         both = self.source.relation.join(self.table, self.match.same)
-        if self.connection.scalar(
-            sa.select(sa.literal(1)).select_from(both).where(self._differ(self.columns)).limit(1)
-        ):
-            if self.dialect.row_triggers(self.connection, self.table):
-                return self.columns
-            some = (sa.func.max(self._differ([column])) for column in self.columns)
-            found = self.connection.execute(sa.select(*some).select_from(both)).one()
-            return [column for column, differs in zip(self.columns, found, strict=True) if differs]
-        return []
+        found = self.connection.execute(some.select_from(both)).one()
+        return [column for column, differs in zip(self.columns, found, strict=True) if differs]
 
     def _refuse_fixed(self) -> None:
         """Refuse other values for what the database lets nobody change: GENERATED ALWAYS AS IDENTITY."""

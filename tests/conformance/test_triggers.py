@@ -56,15 +56,29 @@ def test_rows_that_a_trigger_makes(place: Place, writer: str) -> None:
 
 @pytest.mark.only("sqlite", "postgresql")
 @pytest.mark.parametrize("rows", [30, 1_500])
-def test_a_trigger_of_one_column_sees_every_update_that_names_it(place: Place, rows: int) -> None:
-    """Whether that column is another one or not, and however many rows there are."""
+@pytest.mark.parametrize("table", ["person", "PERSON"])
+def test_a_trigger_of_one_column_sees_every_update_that_names_it(place: Place, table: str, rows: int) -> None:
+    """Whether that column is another one or not, however many rows there are, and in whatever case it is for them."""
     body = "UPDATE account SET n = 0 WHERE person_id = NEW.id"
-    place.create(*trigger(place.dialect, "sees", "AFTER UPDATE OF slug", "person", body))
+    place.create(*trigger(place.dialect, "sees", "AFTER UPDATE OF slug", table, body))
     before = dicts("id email slug seen", *((i, f"{i}@x", "s", 1) for i in range(1, rows + 1)))
     place.db.upsert("person", before)
     after = [{**row, "seen": 2} for row in before[:20]] + before[20:]
     assert Changes(updated=20, unchanged=rows - 20) == place.db.upsert("person", after)
     assert 20 == place.db.scalar("SELECT count(*) FROM account WHERE n = 0")
+
+
+@pytest.mark.only("sqlite")
+def test_a_trigger_of_the_connection_sees_many_updates(place: Place) -> None:
+    """One that an application has made for itself, in a session that it lends to us, is a trigger, too."""
+    place.connection.exec_driver_sql(
+        "CREATE TEMP TRIGGER sees AFTER UPDATE OF slug ON person "
+        "BEGIN UPDATE account SET n = 0 WHERE person_id = NEW.id; END"
+    )
+    before = dicts("id email slug seen", *((i, f"{i}@x", "s", 1) for i in range(1, 1_501)))
+    place.db.upsert("person", before)
+    assert Changes(updated=1_500) == place.db.upsert("person", [{**row, "seen": 2} for row in before])
+    assert 1_500 == place.db.scalar("SELECT count(*) FROM account WHERE n = 0")
 
 
 def test_rows_of_a_trigger_collide_with_loaded_ones(place: Place) -> None:

@@ -209,6 +209,18 @@ def test_many_rows_that_differ_in_some_columns_are_counted_and_written(place: Pl
     assert Changes(unchanged=2_000) == place.db.upsert("person", new, columns=names)
 
 
+@pytest.mark.only("sqlite")
+@pytest.mark.parametrize("rows", [30, 1_500])
+def test_a_column_without_a_type_is_compared_as_bytes(place: Place, rows: int) -> None:
+    """Whatever it folds, and however many rows there are."""
+    place.create("CREATE TABLE c (id INTEGER PRIMARY KEY, code COLLATE NOCASE, x INTEGER)")
+    place.db.upsert("c", [(i, "a", 1) for i in range(rows)], columns=("id", "code", "x"))
+    new = [(i, "A", 2) for i in range(rows)]
+    assert Changes(updated=rows) == place.db.upsert("c", new, columns=("id", "code", "x"))
+    assert [("A", 2)] == sorted(set(place.rows("c", "code", "x")))
+    assert Changes(updated=rows) == place.db.upsert("c", [(i, "a") for i in range(rows)], columns=("id", "code"))
+
+
 def test_two_rows_with_null_in_the_same_key_are_no_key(place: Place) -> None:
     """Where the table already holds two rows with NULL in the key, neither is meant, and the error says so."""
     place.create(person())

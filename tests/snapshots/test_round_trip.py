@@ -198,7 +198,7 @@ def test_a_snapshot_that_is_dropped_when_it_has_been_chosen_is_told(
 
 
 def test_snapshots_of_every_database_are_pruned_where_that_is_asked_for(
-    play: Playground, database_url: str, monkeypatch: pytest.MonkeyPatch
+    play: Playground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of others on the server, too, and of each database the newest stay; else its own alone."""
     play.upgrade()

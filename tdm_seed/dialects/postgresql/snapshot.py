@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
@@ -131,10 +130,10 @@ class Templates(Beside):
             dress = swap.dress_of(admin, self._database)
             try:
                 self._copy(admin, snapshot.name, snapshot.size or 0, new, dress.owner, BORN)
-            except sa.exc.ProgrammingError as error:
-                if isinstance(error.orig, psycopg.errors.InvalidCatalogName):
-                    raise dropped_meanwhile(snapshot.name) from error
-                raise
+            except sa.exc.DBAPIError as error:
+                if swap.exists(admin, snapshot.name):
+                    raise
+                raise dropped_meanwhile(snapshot.name) from error
             try:
                 self._reached("after copy")
                 with self._open(new) as copy:

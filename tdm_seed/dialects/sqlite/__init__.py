@@ -292,8 +292,11 @@ class SQLite(Deferred, Rewinds, Dialect, Copies):
         return all(isinstance(column.type, sa.Integer) and not column.nullable for column in key)
 
     def different(self, ours: sa.Column[Any], given: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-        """Compare text as bytes even where the column folds case (NOCASE) or trailing blanks (RTRIM)."""
-        if isinstance(ours.type, sa.String):
+        """Compare text as bytes even where the column folds case (NOCASE) or trailing blanks (RTRIM).
+
+        A column without a type holds text as well as anything else.
+        """
+        if isinstance(ours.type, (sa.String, sa.types.NullType)):
             return sa.collate(ours, "BINARY").is_distinct_from(given)
         return ours.is_distinct_from(given)
 
@@ -352,8 +355,7 @@ class SQLite(Deferred, Rewinds, Dialect, Copies):
 
     def row_triggers(self, connection: Connection, table: sa.Table) -> list[str]:
         """Name the table's triggers; ``RAISE(IGNORE)`` in one drops a row."""
-        query = sa.text("SELECT 'trigger ' || name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name")
-        return sorted(connection.scalars(query, {"name": table.name}))
+        return [f"trigger {name}" for name in reflected.triggers(connection, table)]
 
     def translate_error(self, error: BaseException, url: URL | None = None) -> TdmSeedError:
         """Turn sqlite3's message into a sentence."""

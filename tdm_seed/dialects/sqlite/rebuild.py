@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from tdm_seed.dialects.appending import Down
 from tdm_seed.dialects.base import AS_IT_IS
+from tdm_seed.dialects.sqlite.reflected import triggers
 
 #: Those that were made by a CREATE INDEX, in its words. What stands for a constraint has none, and cannot be dropped.
 _INDEXES = sa.text(
@@ -19,8 +20,6 @@ _INDEXES = sa.text(
     "FROM sqlite_master i JOIN pragma_index_list(:table) p ON p.name = i.name "
     "WHERE i.type = 'index' AND i.sql IS NOT NULL ORDER BY i.name"
 )
-#: Whether a trigger runs for each row, which may look others up.
-_TRIGGERS = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table COLLATE NOCASE")
 #: Whether rows of any table point to this one by other columns than its primary key: a unique index serves them.
 _POINTED = sa.text(
     "SELECT count(*) FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) k "
@@ -71,7 +70,7 @@ def _take_down(connection: Connection, table: sa.Table, *, keys: bool) -> list[D
     """Drop indexes, unique ones if ``keys`` says so, and give what creates them, and the statistics, again."""
     name = {"table": table.name}
     taken: list[Down] = []
-    if table.schema is not None or connection.scalar(_TRIGGERS, name):
+    if table.schema is not None or triggers(connection, table):  # which may look others up
         return taken
     pointed = bool(connection.scalar(_POINTED, name))
     quote = connection.dialect.identifier_preparer.quote_identifier

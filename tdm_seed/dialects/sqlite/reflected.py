@@ -5,6 +5,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+#: A trigger writes the table's name as it likes, and may be this connection's own.
+_TRIGGERS = sa.text(
+    "SELECT name FROM (SELECT * FROM sqlite_master UNION ALL SELECT * FROM sqlite_temp_master) "
+    "WHERE type = 'trigger' AND tbl_name = :name COLLATE NOCASE ORDER BY name"
+)
+
+
+def triggers(connection: Connection, table: sa.Table) -> list[str]:
+    """Name the triggers of a table, each of which runs for each row."""
+    return list(connection.scalars(_TRIGGERS, {"name": table.name}))
+
 
 def refine(connection: Connection, table: sa.Table) -> None:
     """Note the unique columns that SQLAlchemy's reading of CREATE TABLE misses: `VARCHAR(20) … UNIQUE`."""
