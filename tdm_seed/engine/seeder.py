@@ -306,12 +306,21 @@ class Seeder(Agreeing, Resetting, Snapshotting):
             try:
                 results.append(take(step))
             except TdmSeedError as error:
+                if (heard := _heard(error)) is not None:
+                    raise Stopped(_stopped(promise, step), done, left) from heard
                 error.done, error.left = done, left
                 raise
             except KeyboardInterrupt as error:
                 raise Stopped(_stopped(promise, step), done, left) from error
             self._progress.finished(results[-1])
         return results
+
+
+def _heard(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Find the interruption behind which something that tidies up has failed, as it may on a connection given up."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _stopped(promise: Promise, step: Step) -> str:

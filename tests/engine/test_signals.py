@@ -166,3 +166,12 @@ def test_a_program_hears_of_the_interrupt_with_what_was_done(sqlite_play: Playgr
     )
     assert [1] == sqlite_play.items()
     assert ["two", "three"] == sqlite_play.ran()
+
+
+def test_an_interruption_is_one_also_where_tidying_up_behind_it_fails(play: Playground) -> None:
+    """SQLAlchemy gives a connection up in whose statement one is heard, and what ends a load asks it once more."""
+    fails = 'db.load("item", [{"id": 2, "label": "half"}])\n    try:\n        raise KeyboardInterrupt\n    finally:\n'
+    revision = play.seed("tidies", f'def upgrade(db):\n    {fails}        db.rows("SELECT 1 FROM nowhere")\n')
+    with pytest.raises(Stopped, match=f"{revision} is kept as a whole or not at all"):
+        play.upgrade()
+    assert [] == play.items()

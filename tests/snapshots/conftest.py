@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from tdm_seed.errors import DatabaseError
 from tests.engine.conftest import playground
@@ -16,7 +17,7 @@ from tests.own_snapshots import drop_own
 
 def using(made: Playground) -> Iterator[Playground]:
     """Lend a playground with two seeds to a test, and drop its snapshots behind it."""
-    made.item("one", 1)
+    made.item("one", 1, header=f"# of {make_url(made.url).database}\n")  # another key than that of any other test
     made.item("two", 2, layer="scenario")
     yield made
     with suppress(DatabaseError), made.seeder() as seeder:
